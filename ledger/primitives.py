@@ -18,5 +18,7 @@ SIGNATURE_BYTES = 64
 NONCE_BYTES = 16
 ZERO_DIGEST = Digest(bytes(DIGEST_BYTES))
 
-MAX_AMOUNT = (1 << 63) - 1  # of micro-yuan, unit-seconds, milliseconds: all fit a signed 64-bit word
+MAX_AMOUNT = (
+    1 << 63
+) - 1  # of micro-yuan, unit-seconds, milliseconds: all fit a signed 64-bit word
 MAX_HEIGHT = (1 << 48) - 1

@@ -1,0 +1,155 @@
+"""State as its users see it: an ordered map of keys to records, in layers (DESIGN section 2).
+
+A `Reader` answers; a `Layer` holds what one block, or one checkpoint within it, changed on top of a
+reader. Layers nest: the state of an unfinalized block is its layer on its parent's; within a block
+each transaction runs in a layer of its own, committed into the block's or dropped.
+
+Authenticated records are only ever put. Derived tables, which are not authenticated, may delete.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from ledger.codec import Value
+from ledger.record import Record
+
+
+class Reader(Protocol):
+    """What can be read of a state."""
+
+    def get(self, key: bytes) -> Record | None:
+        """The record under a key."""
+        ...
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Record]]:
+        """The records under a prefix in key order, those beyond the key `after` only."""
+        ...
+
+    def find_predecessor(self, key: bytes) -> bytes:
+        """The greatest key below `key`; the sentinel's empty key when there is none."""
+        ...
+
+    def get_derived(self, key: bytes) -> Value:
+        """The value of a derived table under a key, or None."""
+        ...
+
+    def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
+        """The derived values under a prefix in key order, those beyond `after` only."""
+        ...
+
+
+class Layer:
+    """Changes on top of a reader; itself a reader.
+
+    `records` and `derived` are the changes, a derived value of None being a deletion. `versions`
+    lists every version written through this layer in the order of writing, the intermediate ones
+    included.
+    """
+
+    __slots__ = ("_derived_keys", "_keys", "derived", "parent", "records", "versions")
+
+    def __init__(self, parent: Reader) -> None:
+        self.parent = parent
+        self.records: dict[bytes, Record] = {}
+        self.derived: dict[bytes, Value] = {}
+        self.versions: list[tuple[bytes, Record]] = []
+        self._keys = _SortedKeys()
+        self._derived_keys = _SortedKeys()
+
+    def get(self, key: bytes) -> Record | None:
+        """The record under a key."""
+        record = self.records.get(key)
+        return record if record is not None else self.parent.get(key)
+
+    def put(self, key: bytes, value: Value, height: int, index: int) -> Record:
+        """Write the next version of a record, or its first."""
+        current = self.get(key)
+        if current is None:
+            record = Record(value, 1, height, height, index, b"")
+        else:
+            record = current.successor(value, height, index)
+        self.records[key] = record
+        self.versions.append((key, record))
+        return record
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Record]]:
+        """The records under a prefix in key order."""
+        mine = self._keys.within(self.records, prefix, after)
+        yield from _merge(mine, self.records, self.parent.scan(prefix, after))
+
+    def find_predecessor(self, key: bytes) -> bytes:
+        """The greatest key below `key`."""
+        mine = self._keys.before(self.records, key)
+        return max(mine, self.parent.find_predecessor(key))
+
+    def get_derived(self, key: bytes) -> Value:
+        """The derived value under a key."""
+        if key in self.derived:
+            return self.derived[key]
+        return self.parent.get_derived(key)
+
+    def put_derived(self, key: bytes, value: Value) -> None:
+        """Write a derived value; None deletes it."""
+        self.derived[key] = value
+
+    def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
+        """The derived values under a prefix in key order."""
+        mine = self._derived_keys.within(self.derived, prefix, after)
+        merged = _merge(mine, self.derived, self.parent.scan_derived(prefix, after))
+        return ((key, value) for key, value in merged if value is not None)
+
+    def commit(self) -> None:
+        """Move the changes into the layer below, which must be a Layer."""
+        below = self.parent
+        assert isinstance(below, Layer)
+        below.records.update(self.records)
+        below.derived.update(self.derived)
+        below.versions.extend(self.versions)
+
+
+class _SortedKeys:
+    """The keys of a growing dict in order, sorted only when somebody asks."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: list[bytes] = []
+
+    def _sorted(self, items: dict[bytes, Value]) -> list[bytes]:
+        if len(self._keys) != len(items):
+            # Sorting a list that is sorted up to its tail is nearly linear in CPython.
+            fresh = list(items)[len(self._keys) :]
+            self._keys.extend(fresh)
+            self._keys.sort()
+        return self._keys
+
+    def within(self, items: dict[bytes, Value], prefix: bytes, after: bytes) -> Iterable[bytes]:
+        keys = self._sorted(items)
+        start = bisect_left(keys, max(prefix, after + b"\x00") if after else prefix)
+        end = start
+        while end < len(keys) and keys[end].startswith(prefix):
+            end += 1
+        return keys[start:end]
+
+    def before(self, items: dict[bytes, Value], key: bytes) -> bytes:
+        keys = self._sorted(items)
+        at = bisect_left(keys, key)
+        return keys[at - 1] if at else b""
+
+
+def _merge(
+    keys: Iterable[bytes], items: dict[bytes, Value], below: Iterator[tuple[bytes, Value]]
+) -> Iterator[tuple[bytes, Value]]:
+    """Two ordered runs as one; where both have a key, the upper one's stands."""
+    lower = next(below, None)
+    for key in keys:
+        while lower is not None and lower[0] < key:
+            yield lower
+            lower = next(below, None)
+        if lower is not None and lower[0] == key:
+            lower = next(below, None)
+        yield key, items[key]
+    while lower is not None:
+        yield lower
+        lower = next(below, None)
