@@ -1,1 +1,1 @@
-"""What is recorded: encoding, keys, certificates, transactions, blocks, Merkle trees, state, store, proofs."""
+"""What is recorded: encoding, keys, transactions, blocks, Merkle trees, state, store, proofs."""

@@ -4,9 +4,9 @@
     ├── EncodingError           bytes that are not the canonical encoding of anything
     ├── FormatError             well encoded, but not the shape or the range that is asked for
     ├── SignatureError          a signature that does not verify
-    ├── CertificateError        an X.509 certificate outside the profile or not issued as claimed
+    ├── CertificateError        an X.509 certificate outside the profile or not as claimed
     ├── ProofError              a proof that does not lead to the root it claims
-    └── StoreError              the disk holds something that this version cannot use (ours, not a caller's)
+    └── StoreError              the disk holds something that this version cannot use: ours
 
 All but the last blame the input and are for ever: the same bytes fail again.
 """

@@ -1,15 +1,16 @@
 """Merkle trees of RFC 9162, section 2.1: roots, inclusion and consistency proofs.
 
-Leaf hash = SHA-256(0x00 || leaf), node hash = SHA-256(0x01 || left || right). A root does not commit
-its size: whoever keeps a root keeps the count beside it.
+Leaf hash = SHA-256(0x00 || leaf), node hash = SHA-256(0x01 || left || right). A root does not
+commit its size: whoever keeps a root keeps the count beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from ledger.errors import ProofError
 from ledger.primitives import Digest
 
+Ranges = Callable[[int, int], Digest]  # the root over leaves start to end - 1
 EMPTY_ROOT = Digest(sha256(b"").digest())
 MAX_PATH = 64
 
@@ -36,15 +37,23 @@ def compute_root(leaf_hashes: Sequence[bytes]) -> Digest:
 
 def compute_inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[Digest]:
     """The audit path of leaf `index` (RFC 9162 section 2.1.3.1), from the leaf upwards."""
-    assert 0 <= index < len(leaf_hashes)
+    return compute_inclusion_path(_ranges(leaf_hashes), index, len(leaf_hashes))
+
+
+def compute_inclusion_path(ranges: Ranges, index: int, count: int) -> list[Digest]:
+    """The same out of the roots of ranges of leaves, for a tree that is not in memory."""
+    assert 0 <= index < count
     path: list[Digest] = []
-    level = list(leaf_hashes)
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(Digest(level[sibling]))
-        level = _next_level(level)
-        index >>= 1
+    start, end = 0, count
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            path.append(ranges(split, end))
+            end = split
+        else:
+            path.append(ranges(start, split))
+            start = split
+    path.reverse()
     return path
 
 
@@ -59,11 +68,11 @@ def compute_root_from_inclusion(
         if sn == 0:
             raise ProofError("the inclusion path is too long")
         if fn & 1 or fn == sn:
-            running = _node(node, running)
+            running = compute_node_hash(node, running)
             while not fn & 1 and fn:
                 fn, sn = fn >> 1, sn >> 1
         else:
-            running = _node(running, node)
+            running = compute_node_hash(running, node)
         fn, sn = fn >> 1, sn >> 1
     if sn:
         raise ProofError("the inclusion path is too short")
@@ -80,8 +89,26 @@ def verify_inclusion(
 
 def compute_consistency_proof(leaf_hashes: Sequence[bytes], old_count: int) -> list[Digest]:
     """The proof that the first `old_count` leaves are a prefix (RFC 9162 section 2.1.4.1)."""
-    assert 0 < old_count <= len(leaf_hashes)
-    return _subproof(leaf_hashes, 0, len(leaf_hashes), old_count, True)
+    return compute_consistency_path(_ranges(leaf_hashes), old_count, len(leaf_hashes))
+
+
+def compute_consistency_path(ranges: Ranges, old_count: int, count: int) -> list[Digest]:
+    """The same out of the roots of ranges of leaves."""
+    assert 0 < old_count <= count
+    path: list[Digest] = []
+    start, end, whole = 0, count, True
+    while old_count != end:
+        split = start + _split(end - start)
+        if old_count <= split:
+            path.append(ranges(split, end))
+            end = split
+        else:
+            path.append(ranges(start, split))
+            start, whole = split, False
+    if not whole:
+        path.append(ranges(start, end))
+    path.reverse()
+    return path
 
 
 def verify_consistency(
@@ -107,11 +134,11 @@ def verify_consistency(
         if sn == 0:
             raise ProofError("the consistency proof is too long")
         if fn & 1 or fn == sn:
-            old, new = _node(node, old), _node(node, new)
+            old, new = compute_node_hash(node, old), compute_node_hash(node, new)
             while not fn & 1 and fn:
                 fn, sn = fn >> 1, sn >> 1
         else:
-            new = _node(new, node)
+            new = compute_node_hash(new, node)
         fn, sn = fn >> 1, sn >> 1
     if sn or old != old_root or new != new_root:
         raise ProofError("history was not only appended to")
@@ -135,7 +162,7 @@ class Accumulator:
         """Add one leaf."""
         node, size = leaf_hash, self.count
         while size & 1:
-            node = _node(self.peaks.pop(), node)
+            node = compute_node_hash(self.peaks.pop(), node)
             size >>= 1
         self.peaks.append(node)
         self.count += 1
@@ -150,30 +177,19 @@ class Accumulator:
             return EMPTY_ROOT
         root = self.peaks[-1]
         for peak in reversed(self.peaks[:-1]):
-            root = _node(peak, root)
+            root = compute_node_hash(peak, root)
         return Digest(root)
 
 
-def _subproof(
-    leaves: Sequence[bytes], start: int, end: int, old_count: int, whole: bool
-) -> list[Digest]:
-    size = end - start
-    if old_count == size:
-        return [] if whole else [compute_root(leaves[start:end])]
-    split = 1 << (size - 1).bit_length() - 1
-    if old_count <= split:
-        rest = compute_root(leaves[start + split : end])
-        return [*_subproof(leaves, start, start + split, old_count, whole), rest]
-    left = compute_root(leaves[start : start + split])
-    return [*_subproof(leaves, start + split, end, old_count - split, False), left]
+def _split(size: int) -> int:
+    """The largest power of two below `size`."""
+    return 1 << ((size - 1).bit_length() - 1)
 
 
-def _next_level(level: list[bytes]) -> list[bytes]:
-    paired: list[bytes] = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-    if len(level) % 2:
-        paired.append(level[-1])
-    return paired
+def _ranges(leaf_hashes: Sequence[bytes]) -> Ranges:
+    return lambda start, end: compute_root(leaf_hashes[start:end])
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def compute_node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
     return sha256(b"\x01" + left + right).digest()

@@ -5,8 +5,8 @@
     envelope   = canonical [slot, next key, version, created height, write height, write index,
                             hash of the previous version or empty, value]
 
-A key is `table 0x00 field 0x00 ...`: bounded printable ASCII or fixed-width big-endian integers, each
-ended by a zero byte, so that the fields of a prefix are whole.
+A key is `table 0x00 field 0x00 ...`: bounded printable ASCII or fixed-width big-endian integers,
+each ended by a zero byte, so that the fields of a prefix are whole.
 """
 
 from hashlib import sha256

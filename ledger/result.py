@@ -2,10 +2,11 @@
 
     leaf = canonical [height, index, id, code, events, changes]
 
-`code` is `ok` or the failure's. `events` are maps with `about` (the subjects: codes and object ids),
-`data` and `type`. `changes` are [key, version] pairs of the records written, in the order of writing;
-the fold of `count` and `head` into the signers' accounts follows from the signers and is not listed.
-A due item's index continues after the block's transactions, and its id is the SHA-256 of its key.
+`code` is `ok` or the failure's. `events` are maps with `about` (the subjects: codes and object
+ids), `data` and `type`. `changes` are [key, version] pairs of the records written, in the order of
+writing; the fold of `count` and `head` into the signers' accounts follows from the signers and is
+not listed. A due item's index continues after the block's transactions, and its id is the SHA-256
+of its key.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,265 @@
+"""The store: what is final, on disk (docs/spec/store.md).
+
+1. A run of final blocks is written in one atomic synced batch: blocks, results, state, versions,
+   indexes, roots. After a crash the store holds all of a block or nothing of it.
+2. `commit` may run in a thread; it reads nothing that changes. `fold` then moves the readers on,
+   and belongs to the thread that reads.
+3. The store carries a format version and the genesis hash; another of either is refused.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ledger import codec, schema, tree
+from ledger.block import Header, compute_header_hash, decode_header
+from ledger.errors import StoreError
+from ledger.final_state import FinalState, read_envelope
+from ledger.history import History, compute_new_nodes
+from ledger.keyvalue import Change, KeyValue, prefix_end
+from ledger.merkle import Accumulator
+from ledger.primitives import Digest
+from ledger.record import Record
+from ledger.result import Result, decode_result
+from ledger.sealed import SealedBlock
+from ledger.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A final block as it lies on disk; `transactions` are signed transactions."""
+
+    header: Header
+    header_bytes: bytes
+    hash: Digest
+    parent_certificate: bytes
+    transactions: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """A transaction or due item that concerned a subject; due items have no signers."""
+
+    height: int
+    index: int
+    id: Digest
+    kind: str
+    code: str
+    signers: tuple[str, ...]
+
+
+class Store:
+    """The final chain and its state; `height` is the last final block's."""
+
+    def __init__(self, disk: KeyValue, genesis: SealedBlock) -> None:
+        self._disk = disk
+        self._genesis_hash = genesis.block.header.parent
+        self._check_format()
+        if disk.get(schema.META_FINAL) is None:
+            disk.write(_compose_block(genesis), sync=True)
+        self._load()
+
+    def _check_format(self) -> None:
+        version = self._disk.get(schema.META_FORMAT)
+        if version is None:
+            self._disk.write(
+                [
+                    (schema.META_FORMAT, str(schema.FORMAT_VERSION).encode()),
+                    (schema.META_GENESIS, self._genesis_hash),
+                ],
+                sync=True,
+            )
+        elif version != str(schema.FORMAT_VERSION).encode():
+            raise StoreError(
+                f"the store has format {version.decode('ascii', 'replace')}, and this version reads "
+                f"{schema.FORMAT_VERSION}: use the version that wrote it, or sync a new store"
+            )
+        elif self._disk.get(schema.META_GENESIS) != self._genesis_hash:
+            raise StoreError("the store belongs to another chain: check the genesis or the folder")
+
+    def _load(self) -> None:
+        meta = self._disk.get(schema.META_FINAL)
+        assert meta is not None
+        height, peaks = codec.decode(meta)
+        self.history_accumulator = Accumulator(height + 1, peaks)
+        self._set_final(height)
+        self.state = FinalState(self._disk)
+        self.tree = tree.rebuild(self.state.scan_all())
+        if self.tree.root != self.header.state_root:
+            raise StoreError(
+                f"the records do not give the state root of block {height}: the disk is damaged; "
+                "sync a new store"
+            )
+
+    def _set_final(self, height: int) -> None:
+        data = self._disk.get(schema.header_key(height))
+        if data is None:
+            raise StoreError(f"header {height} is missing: the disk is damaged")
+        self.height = height
+        self.header = decode_header(data)
+        self.hash = compute_header_hash(data)
+
+    def commit(self, blocks: Sequence[SealedBlock], finalization: bytes) -> None:
+        """Write a run of blocks, the last of which the certificate finalizes, in one batch."""
+        changes: list[Change] = []
+        for block in blocks:
+            changes += _compose_block(block)
+        last = blocks[-1]
+        changes.append((schema.finalization_key(last.height), finalization))
+        if last.block.header.is_last_of_epoch:
+            entry = codec.encode([last.height, finalization])
+            changes.append((schema.epoch_key(last.block.header.epoch), entry))
+        self._disk.write(changes, sync=True)
+
+    def fold(self, blocks: Sequence[SealedBlock]) -> None:
+        """Move the readers on over blocks that `commit` has written."""
+        for block in blocks:
+            assert block.height == self.height + 1
+            self.tree.fold(block.tree)
+            self.state.fold(block.layer)
+            self.height, self.header = block.height, block.block.header
+            self.hash = block.block.hash
+            self.history_accumulator = block.history
+
+    @property
+    def history(self) -> History:
+        """Proofs about the headers up to the last final one."""
+        return History(self._read_node, self.height + 1)
+
+    def _read_node(self, level: int, index: int) -> bytes:
+        node = self._disk.get(schema.node_key(level, index))
+        if node is None:
+            raise StoreError(f"node {index} of level {level} of the header tree is missing")
+        return node
+
+    def get_header_bytes(self, height: int) -> bytes | None:
+        """The canonical header at a height."""
+        return self._disk.get(schema.header_key(height)) if 0 <= height <= self.height else None
+
+    def find_height(self, header_hash: Digest) -> int | None:
+        """The height of a final block by its hash."""
+        data = self._disk.get(schema.header_hash_key(header_hash))
+        return None if data is None else int.from_bytes(data, "big")
+
+    def get_block(self, height: int) -> StoredBlock | None:
+        """A final block with its transactions."""
+        header = self.get_header_bytes(height)
+        body = self._disk.get(schema.body_key(height))
+        if header is None or body is None:
+            return None
+        certificate, transactions = codec.decode_trusted(body)
+        return StoredBlock(
+            decode_header(header),
+            header,
+            compute_header_hash(header),
+            certificate,
+            tuple(transactions),
+        )
+
+    def get_result_leaves(self, height: int) -> list[bytes] | None:
+        """The result leaves of a final block."""
+        data = self._disk.get(schema.results_key(height))
+        return None if data is None else list(codec.decode_trusted(data))
+
+    def get_results(self, height: int) -> list[Result] | None:
+        """The results of a final block."""
+        leaves = self.get_result_leaves(height)
+        return None if leaves is None else [decode_result(leaf) for leaf in leaves]
+
+    def find_transaction(self, id_: bytes) -> tuple[int, int] | None:
+        """The height and index of a final transaction."""
+        data = self._disk.get(schema.transaction_key(id_))
+        return None if data is None else schema.parse_place(data)
+
+    def find_finalization(self, height: int) -> tuple[int, bytes] | None:
+        """The first finalization certificate kept at or above a height, with its height."""
+        start, stop = schema.finalization_key(height), prefix_end(b"f")
+        for key, certificate in self._disk.scan(start, stop):
+            return int.from_bytes(key[1:], "big"), certificate
+        return None
+
+    def get_last_finalization(self) -> tuple[int, bytes] | None:
+        """The newest finalization certificate, with its height."""
+        for key, certificate in self._disk.scan(b"f", prefix_end(b"f"), reverse=True):
+            return int.from_bytes(key[1:], "big"), certificate
+        return None
+
+    def get_epoch_end(self, epoch: int) -> tuple[int, bytes] | None:
+        """The height of an ended epoch's last block and the certificate that made it final."""
+        data = self._disk.get(schema.epoch_key(epoch))
+        if data is None:
+            return None
+        height, certificate = codec.decode_trusted(data)
+        return height, certificate
+
+    def list_versions(self, key: bytes, first: int = 1, most: int = 100) -> list[Record]:
+        """Versions of a record from `first` on; their places in the tree are not current."""
+        start = schema.version_key(key, first)
+        found: list[Record] = []
+        for _, data in self._disk.scan(start, prefix_end(schema.version_prefix(key))):
+            found.append(read_envelope(data))
+            if len(found) == most:
+                break
+        return found
+
+    def scan_subject(
+        self, subject: str, after: tuple[int, int] | None = None, reverse: bool = False
+    ) -> Iterator[IndexEntry]:
+        """The entries of an index subject in the order of history, or the reverse."""
+        prefix = schema.subject_prefix(subject)
+        start, stop = prefix, prefix_end(prefix)
+        if after is not None and reverse:
+            stop = prefix + schema.place(*after)
+        elif after is not None:
+            start = prefix + schema.place(*after) + b"\x00"
+        for key, value in self._disk.scan(start, stop, reverse):
+            height, index = schema.parse_place(key[len(prefix) :])
+            id_, kind, code, signers = codec.decode_trusted(value)
+            yield IndexEntry(height, index, id_, kind, code, tuple(signers))
+
+    def close(self) -> None:
+        """Release the files."""
+        self._disk.close()
+
+
+def _compose_block(sealed: SealedBlock) -> list[Change]:
+    """Everything that one block writes."""
+    block, height = sealed.block, sealed.height
+    raws = [transaction.raw for transaction in sealed.transactions]
+    changes: list[Change] = [
+        (schema.header_key(height), block.header_bytes),
+        (schema.header_hash_key(block.hash), height.to_bytes(8, "big")),
+        (schema.body_key(height), codec.encode([block.parent_certificate, raws])),
+        (schema.results_key(height), codec.encode(list(sealed.result_leaves))),
+        (schema.META_FINAL, codec.encode([height, sealed.history.peaks])),
+    ]
+    for level, index, node in compute_new_nodes(sealed.history_before, block.hash):
+        changes.append((schema.node_key(level, index), node))
+    for key, record in sealed.layer.records.items():
+        changes.append((schema.record_key(key), record.encode()))
+    for key, record in sealed.layer.versions:
+        changes.append((schema.version_key(key, record.version), record.encode()))
+    for key, value in sealed.layer.derived.items():
+        encoded = None if value is None else codec.encode(value)
+        changes.append((schema.derived_key(key), encoded))
+    for position, transaction in enumerate(sealed.transactions):
+        where = schema.place(height, position)
+        changes.append((schema.transaction_key(transaction.id), where))
+    changes += _compose_index(sealed)
+    return changes
+
+
+def _compose_index(sealed: SealedBlock) -> Iterator[Change]:
+    for result in sealed.results:
+        transaction: Transaction | None = None
+        if result.index < len(sealed.transactions):
+            transaction = sealed.transactions[result.index]
+        kind = transaction.kind if transaction else "due"
+        signers = transaction.signers if transaction else ()
+        where = schema.place(sealed.height, result.index)
+        entry = codec.encode([result.id, kind, result.code, list(signers)])
+        subjects = dict.fromkeys(signers)
+        subjects[f"kind:{kind}"] = None
+        for event in result.events:
+            subjects.update(dict.fromkeys(event["about"]))
+        for subject in subjects:
+            yield schema.subject_prefix(subject) + where, entry
