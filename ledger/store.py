@@ -70,8 +70,8 @@ class Store:
             )
         elif version != str(schema.FORMAT_VERSION).encode():
             raise StoreError(
-                f"the store has format {version.decode('ascii', 'replace')}, and this version reads "
-                f"{schema.FORMAT_VERSION}: use the version that wrote it, or sync a new store"
+                f"the store has format {version.decode('ascii', 'replace')}, and this version "
+                f"reads {schema.FORMAT_VERSION}: use the version that wrote it, or sync a new store"
             )
         elif self._disk.get(schema.META_GENESIS) != self._genesis_hash:
             raise StoreError("the store belongs to another chain: check the genesis or the folder")

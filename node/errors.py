@@ -1,0 +1,47 @@
+"""The errors of a peer.
+
+    NodeError
+    ├── Refused             a submission that can never be ordered, or not now (`retry` says which)
+    ├── ConfigError         the operator's files do not fit together
+    ├── Diverged            this peer computed other roots than a certified block has: it stops
+    └── NetworkError        the other peer is not who it should be, or speaks garbage
+"""
+
+
+class NodeError(Exception):
+    """An error of a peer; `code` is stable."""
+
+    code = "node"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class Refused(NodeError):
+    """A transaction was not taken; with `retry` the same bytes may be taken later."""
+
+    code = "refused"
+
+    def __init__(self, message: str, code: str, retry: bool = False) -> None:
+        super().__init__(message, code)
+        self.retry = retry
+
+
+class ConfigError(NodeError):
+    """The configuration cannot be used; the message names the key and says what to do."""
+
+    code = "config"
+
+
+class Diverged(NodeError):
+    """A certified block has other roots than this peer computed."""
+
+    code = "diverged"
+
+
+class NetworkError(NodeError):
+    """The connection cannot be used."""
+
+    code = "network"
