@@ -29,6 +29,7 @@ The format in full is docs/spec/genesis.md.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ledger import codec, shape
 from ledger.codec import Value
@@ -153,7 +154,7 @@ class NumberBlock:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the document's bytes and names are computed once, when asked
 class Genesis:
     """A genesis document; see the module for its rules. `records` are (key, value) in key order."""
 
@@ -183,7 +184,18 @@ class Genesis:
             if region.validator_key is not None
         )
 
-    def encode(self) -> bytes:
+    @cached_property
+    def hash(self) -> Digest:
+        """The hash that names the chain and that every signature on it covers."""
+        return sha256(self.data)
+
+    @cached_property
+    def chain(self) -> str:
+        """The chain's name for people and in transactions."""
+        return compute_chain_name(self.name, self.hash)
+
+    @cached_property
+    def data(self) -> bytes:
         """The canonical document."""
         limits = {key: getattr(self.consensus, key) for key in _LIMITS}
         return codec.encode(
@@ -205,7 +217,7 @@ class Genesis:
 
 
 def compute_genesis_hash(data: bytes) -> Digest:
-    """The hash that names the chain and that every signature on it covers."""
+    """The hash of a document's bytes."""
     return sha256(data)
 
 
