@@ -1,0 +1,248 @@
+"""What peers say to each other, inside length-prefixed frames (docs/spec/network.md).
+
+    frame   = length as 4 bytes, big-endian, then that many bytes of canonical [tag, ...]
+    1 Hello             [1, version, genesis hash, code, final height]
+    2 Consensus         [2, message]
+    3 Transactions      [3, [signed transaction, ...]]
+    4 WantTransactions  [4, [hash, ...]]
+    5 WantBlock         [5, hash]
+    6 BlockBody         [6, header, [signed transaction, ...], parent certificate]
+    7 WantRange         [7, first height, last height]
+    8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
+                         finalization of the last or empty]
+    9 EpochEnd          [9, final certificate of the epoch, header of its last block]
+
+Unknown tags, wrong shapes and oversized frames end the connection.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from ledger import codec, shape
+from ledger.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES
+from ledger.codec import Value
+from ledger.errors import FormatError
+from ledger.primitives import MAX_HEIGHT, Digest
+from ledger.transaction import MAX_TRANSACTION_BYTES
+
+VERSION = 1
+MAX_FRAME_BYTES = 12 * 1024 * 1024
+MAX_BATCH = 4096
+MAX_RANGE = 256
+MAX_RANGE_BYTES = 4 * 1024 * 1024
+_MAX_CONSENSUS_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first frame of both sides."""
+
+    version: int
+    genesis_hash: Digest
+    code: str
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """A message of the consensus package, as bytes."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """Signed transactions, new or asked for."""
+
+    raws: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantTransactions:
+    """Ask for transactions that a proposal names."""
+
+    hashes: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantBlock:
+    """Ask for a block that may not be final yet."""
+
+    hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBody:
+    """A block with its transactions."""
+
+    header: bytes
+    raws: tuple[bytes, ...]
+    parent_certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WantRange:
+    """Ask for final blocks, first to last height."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Final blocks in order; `finalization` finalizes the last of them."""
+
+    blocks: tuple[BlockBody, ...]
+    finalization: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """How an epoch ended: the answer to whoever still speaks of it."""
+
+    certificate: bytes
+    header: bytes
+
+
+Frame: TypeAlias = (
+    Hello
+    | Consensus
+    | Transactions
+    | WantTransactions
+    | WantBlock
+    | BlockBody
+    | WantRange
+    | Range
+    | EpochEnd
+)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The canonical bytes of a frame, without the length."""
+    return codec.encode(_to_value(frame))
+
+
+def decode_frame(data: bytes) -> Frame:
+    """The frame of its bytes; raises EncodingError or FormatError."""
+    value = codec.decode(data, MAX_FRAME_BYTES)
+    fields = shape.check_list(value, "a frame", 8, 1)
+    tag = fields[0]
+    reader = _READERS.get(tag) if type(tag) is int else None
+    if reader is None:
+        raise FormatError("a frame of an unknown kind")
+    return reader(fields)
+
+
+def _to_value(frame: Frame) -> Value:
+    match frame:
+        case Hello(version, genesis_hash, code, height):
+            return [1, version, genesis_hash, code, height]
+        case Consensus(message):
+            return [2, message]
+        case Transactions(raws):
+            return [3, list(raws)]
+        case WantTransactions(hashes):
+            return [4, list(hashes)]
+        case WantBlock(hash_):
+            return [5, hash_]
+        case BlockBody():
+            return [6, *_body_to_value(frame)]
+        case WantRange(first, last):
+            return [7, first, last]
+        case Range(blocks, finalization):
+            return [8, [_body_to_value(body) for body in blocks], finalization]
+        case EpochEnd(certificate, header):
+            return [9, certificate, header]
+        case _:
+            assert_never(frame)
+
+
+def _body_to_value(body: BlockBody) -> list[Value]:
+    return [body.header, list(body.raws), body.parent_certificate]
+
+
+def _read_hello(fields: Sequence[Value]) -> Hello:
+    _, version, genesis_hash, code, height = shape.check_tuple(fields, "a hello", 5)
+    return Hello(
+        shape.check_integer(version, "version", 0, 1 << 16),
+        shape.check_digest(genesis_hash, "genesis hash"),
+        shape.check_text(code, "code", 24),
+        shape.check_integer(height, "height", 0, MAX_HEIGHT),
+    )
+
+
+def _read_consensus(fields: Sequence[Value]) -> Consensus:
+    _, message = shape.check_tuple(fields, "a consensus frame", 2)
+    return Consensus(shape.check_blob(message, "message", _MAX_CONSENSUS_BYTES))
+
+
+def _read_transactions(fields: Sequence[Value]) -> Transactions:
+    _, raws = shape.check_tuple(fields, "a batch", 2)
+    return Transactions(_read_raws(raws, MAX_BATCH))
+
+
+def _read_want_transactions(fields: Sequence[Value]) -> WantTransactions:
+    _, hashes = shape.check_tuple(fields, "a request", 2)
+    checked = shape.check_list(hashes, "hashes", MAX_BATCH)
+    return WantTransactions(tuple(shape.check_digest(item, "a hash") for item in checked))
+
+
+def _read_want_block(fields: Sequence[Value]) -> WantBlock:
+    _, hash_ = shape.check_tuple(fields, "a request", 2)
+    return WantBlock(shape.check_digest(hash_, "a hash"))
+
+
+def _read_block(fields: Sequence[Value]) -> BlockBody:
+    return _read_body(shape.check_tuple(fields, "a block", 4)[1:])
+
+
+def _read_body(value: Value) -> BlockBody:
+    header, raws, certificate = shape.check_tuple(value, "a block", 3)
+    return BlockBody(
+        shape.check_blob(header, "header", MAX_HEADER_BYTES),
+        _read_raws(raws, MAX_BLOCK_TRANSACTIONS),
+        shape.check_blob(certificate, "certificate", MAX_CERTIFICATE_BYTES),
+    )
+
+
+def _read_raws(value: Value, most: int) -> tuple[bytes, ...]:
+    raws = shape.check_list(value, "transactions", most)
+    for raw in raws:
+        shape.check_blob(raw, "a transaction", MAX_TRANSACTION_BYTES)
+    return tuple(raws)
+
+
+def _read_want_range(fields: Sequence[Value]) -> WantRange:
+    _, first, last = shape.check_tuple(fields, "a request", 3)
+    shape.check_integer(first, "first", 1, MAX_HEIGHT)
+    return WantRange(first, shape.check_integer(last, "last", first, MAX_HEIGHT))
+
+
+def _read_range(fields: Sequence[Value]) -> Range:
+    _, bodies, finalization = shape.check_tuple(fields, "a range", 3)
+    return Range(
+        tuple(_read_body(item) for item in shape.check_list(bodies, "blocks", MAX_RANGE)),
+        shape.check_blob(finalization, "finalization", MAX_CERTIFICATE_BYTES),
+    )
+
+
+def _read_epoch_end(fields: Sequence[Value]) -> EpochEnd:
+    _, certificate, header = shape.check_tuple(fields, "an epoch's end", 3)
+    return EpochEnd(
+        shape.check_blob(certificate, "certificate", MAX_CERTIFICATE_BYTES),
+        shape.check_blob(header, "header", MAX_HEADER_BYTES),
+    )
+
+
+_READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
+    1: _read_hello,
+    2: _read_consensus,
+    3: _read_transactions,
+    4: _read_want_transactions,
+    5: _read_want_block,
+    6: _read_block,
+    7: _read_want_range,
+    8: _read_range,
+    9: _read_epoch_end,
+}

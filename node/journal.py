@@ -1,0 +1,111 @@
+"""The disk beside the store: what this peer said, and what it accepted.
+
+    j number            a record of consensus, in order
+    y block hash        canonical [header, [signed transaction, ...], parent certificate]
+    x transaction id    a signed transaction that this peer acknowledged and that is not final yet
+    mjournal            16 random bytes that the store's disk carries too
+
+A journal that does not carry the mark of the store beside it was lost, replaced or restored from a
+backup: this peer must not vote before the next epoch (DESIGN section 3, recovery).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ledger import codec
+from ledger.keyvalue import Change, KeyValue, prefix_end
+from ledger.primitives import Digest
+from node.frames import BlockBody
+
+MARK_KEY = b"mjournal"
+REWRITE_RECORDS = 4096
+
+
+class Journal:
+    """Reading the journal's disk, and composing what is written to it."""
+
+    def __init__(self, disk: KeyValue) -> None:
+        self.disk = disk
+        self._next = 0
+        self._count = 0
+        for key, _ in disk.scan(b"j", b"k"):
+            self._next = int.from_bytes(key[1:], "big") + 1
+            self._count += 1
+
+    def list_records(self) -> list[bytes]:
+        """All records of consensus in order."""
+        return [value for _, value in self.disk.scan(b"j", b"k")]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to write the records that still count anew."""
+        return self._count >= REWRITE_RECORDS
+
+    def compose_records(self, records: Sequence[bytes]) -> list[Change]:
+        """Append records."""
+        changes: list[Change] = []
+        for record in records:
+            changes.append((b"j" + self._next.to_bytes(8, "big"), record))
+            self._next += 1
+        self._count += len(records)
+        return changes
+
+    def compose_rewrite(self, records: Sequence[bytes]) -> list[Change]:
+        """Replace all records by those that still count, in one batch."""
+        first = self._next - self._count
+        changes: list[Change] = [
+            (b"j" + number.to_bytes(8, "big"), None) for number in range(first, self._next)
+        ]
+        self._count = 0
+        return changes + self.compose_records(records)
+
+    def compose_body(self, hash_: Digest, body: BlockBody) -> Change:
+        """Keep the body of a block that was voted for."""
+        value = codec.encode([body.header, list(body.raws), body.parent_certificate])
+        return b"y" + hash_, value
+
+    def forget_body(self, hash_: Digest) -> Change:
+        """A body that is final or lost."""
+        return b"y" + hash_, None
+
+    def get_body(self, hash_: Digest) -> BlockBody | None:
+        """The body of a block that was voted for."""
+        data = self.disk.get(b"y" + hash_)
+        if data is None:
+            return None
+        header, raws, certificate = codec.decode_trusted(data)
+        return BlockBody(header, tuple(raws), certificate)
+
+    def list_bodies(self) -> list[Digest]:
+        """The hashes of all kept bodies."""
+        return [Digest(key[1:]) for key, _ in self.disk.scan(b"y", b"z")]
+
+    def compose_accepted(self, id_: Digest, raw: bytes) -> Change:
+        """Remember an acknowledged transaction."""
+        return b"x" + id_, raw
+
+    def forget_accepted(self, id_: Digest) -> Change:
+        """A transaction that is final or can never be."""
+        return b"x" + id_, None
+
+    def scan_accepted(self) -> Iterator[tuple[Digest, bytes]]:
+        """The acknowledged transactions that were not final when last heard of."""
+        for key, raw in self.disk.scan(b"x", prefix_end(b"x")):
+            yield Digest(key[1:]), raw
+
+
+def check_mark(journal: KeyValue, store: KeyValue, fresh: bytes) -> bool:
+    """Whether the journal belongs to the store; both get the mark `fresh` if both are new.
+
+    The store carries the mark under the same key. False means: no vote before the next epoch.
+    """
+    mine, theirs = journal.get(MARK_KEY), store.get(MARK_KEY)
+    if mine is None and theirs is None and next(journal.scan(b"j", b"k"), None) is None:
+        # The journal first: a crash between the two leaves a journal that the store does not know,
+        # which is empty, and is taken by the next start as below.
+        journal.write([(MARK_KEY, fresh)], sync=True)
+        store.write([(MARK_KEY, fresh)], sync=True)
+        return True
+    if theirs is None and mine is not None and next(journal.scan(b"j", b"k"), None) is None:
+        store.write([(MARK_KEY, mine)], sync=True)
+        return True
+    return mine is not None and mine == theirs
