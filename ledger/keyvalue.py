@@ -6,7 +6,7 @@ what was not synced.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import plyvel
 
@@ -103,7 +103,7 @@ class LevelDb:
 class _Snapshot:
     __slots__ = ("_snapshot",)
 
-    def __init__(self, snapshot: plyvel.Snapshot) -> None:
+    def __init__(self, snapshot: Any) -> None:  # plyvel does not export its type
         self._snapshot = snapshot
 
     def get(self, key: bytes) -> bytes | None:
