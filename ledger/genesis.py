@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ledger import codec, shape
+from ledger.code import CODE_LENGTH, parse_code
 from ledger.codec import Value
 from ledger.crypto import SUITE, Domain, Purpose, SigningKey, sha256
 from ledger.errors import CertificateError, FormatError, SignatureError
@@ -99,7 +100,6 @@ _LIMITS = {
     "transaction_window": (1, 1 << 20),
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
-_CODE = re.compile(r"[0-9A-Z]{24}")
 _PEER_ENDPOINT = re.compile(r"(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+):[1-9][0-9]{0,4}")
 _HTTP_ENDPOINT = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+)(:[1-9][0-9]{0,4})?")
 
@@ -319,11 +319,12 @@ def _check_validity(certificate: Certificate, time_ms: int) -> None:
 
 def _check_codes(genesis: Genesis) -> None:
     national, codes = genesis.national, [region.code for region in genesis.regions]
-    if not national.code.startswith("N") or any(code[0] != "R" for code in codes):
+    fields = [parse_code(code) for code in codes]
+    if parse_code(national.code).kind != "N" or any(field.kind != "R" for field in fields):
         raise FormatError("the founders are one national node (N...) and regional nodes (R...)")
     if codes != sorted(set(codes)):
         raise FormatError("the regions are not in the order of their codes, or one stands twice")
-    if len({code[1:7] for code in codes}) != len(codes):
+    if len({field.region for field in fields}) != len(codes):
         raise FormatError("two founders stand for one region")
     if national.validator_key is not None or national.possession.validator is not None:
         raise FormatError("the national node has no vote and so no validator key")
@@ -411,9 +412,8 @@ def _decode_name(value: Value) -> str:
 
 
 def _decode_code(value: Value) -> Code:
-    code = shape.check_text(value, "a code", 24, 24)
-    if not _CODE.fullmatch(code):
-        raise FormatError("a code has 24 characters 0-9A-Z")
+    code = shape.check_text(value, "a code", CODE_LENGTH, CODE_LENGTH)
+    parse_code(code)
     return Code(code)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import codec
+from ledger.code import compose_code
 from ledger.crypto import SigningKey
 from ledger.errors import CertificateError, FormatError, LedgerError, SignatureError
 from ledger.genesis import (
@@ -32,9 +33,7 @@ from ledger.x509 import issue_certificate
 
 VECTOR = Path(__file__).parent.parent / "vectors" / "genesis.json"
 NATIONAL = Code("N0000000000000000000004Q")
-REGIONS = tuple(
-    Code(f"R{place}00000000000000000000{n}") for n, place in enumerate((11, 31, 44, 52))
-)
+REGIONS = tuple(compose_code("R", f"{place}0000", "00001") for place in (11, 31, 44, 52))
 BEGIN, END = 1_767_225_600_000, 2_082_758_400_000
 NAME = "vector"
 
@@ -175,6 +174,18 @@ BROKEN: dict[str, tuple[Callable[[], Genesis], type[LedgerError]]] = {
         lambda: replace(GENESIS, regions=(GENESIS.regions[0], *GENESIS.regions)),
         FormatError,
     ),
+    "two nodes of a region": (
+        lambda: replace(
+            GENESIS,
+            regions=tuple(
+                sorted(
+                    (*GENESIS.regions, make_founder(compose_code("R", "110000", "00002"))),
+                    key=lambda region: region.code,
+                )
+            ),
+        ),
+        FormatError,
+    ),
     "a region as the national node": (
         lambda: replace(GENESIS, national=GENESIS.regions[0]),
         FormatError,
@@ -259,7 +270,9 @@ BROKEN: dict[str, tuple[Callable[[], Genesis], type[LedgerError]]] = {
         FormatError,
     ),
     "numbers for a stranger": (
-        lambda: replace(GENESIS, number_blocks=(NumberBlock(Code("R" + "0" * 23), 1, 2),)),
+        lambda: replace(
+            GENESIS, number_blocks=(NumberBlock(compose_code("R", "500000", "00001"), 1, 2),)
+        ),
         FormatError,
     ),
     "numbers that overlap": (
@@ -299,6 +312,7 @@ MISSHAPEN: dict[str, Callable[[dict[str, Any]], object]] = {
     "an extra field": lambda v: v.update(extra=1),
     "three regions": lambda v: v.update(regions=v["regions"][:3]),
     "a name with capitals": lambda v: v.update(name="Vector"),
+    "a code whose check is wrong": lambda v: v["national"].update(code=NATIONAL[:-1] + "R"),
     "a short code": lambda v: v["national"].update(code="N0"),
     "records out of order": lambda v: v["records"].reverse(),
     "an empty record key": lambda v: v["records"].insert(0, [b"", 1]),
