@@ -117,8 +117,8 @@ class Certified:
 class Finalized:
     """A block and all its ancestors are final (a finalization).
 
-    Not each block gets its own. Where ancestors or the block itself are not executed here, the
-    replica syncs them from peers and feeds `Synced`.
+    Not each block gets its own. The replica stores them, after syncing from peers what is not
+    executed here, and feeds `Synced`. Comes again after a restart.
     """
 
     certificate: Certificate

@@ -57,11 +57,13 @@ class Received:
 class Proposed:
     """The answer to `Propose`: a block made and executed here, with its payload.
 
-    `block` is the hash of a header whose view is `view`. `is_last` says that the block changes the
-    validator set. The answer may come late or never.
+    `block` is the hash of a header whose view is `view` and whose parent is `parent`, both echoed
+    from the request. `is_last` says that the block changes the validator set. The answer may come
+    late or never.
     """
 
     view: View
+    parent: Digest
     block: Digest
     payload: bytes
     is_last: bool
@@ -97,7 +99,10 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """The replica has, by block sync, all blocks up to that of this *verified* finalization."""
+    """The replica has executed and stored all blocks up to that of this *verified* finalization.
+
+    The answer to `Finalized`, and the news after block sync.
+    """
 
     certificate: Certificate
     is_last: bool

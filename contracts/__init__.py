@@ -1,1 +1,1 @@
-"""."""
+"""What is allowed: deterministic rules, one module per contract, executed by `machine`."""

@@ -5,6 +5,7 @@ what was not synced.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,7 +76,7 @@ class LevelDb:
         self, start: bytes, stop: bytes, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
         """The pairs with start <= key < stop."""
-        return iter(self._db.iterator(start=start, stop=stop, reverse=reverse))
+        return _scan(self._db, start, stop, reverse)
 
     def write(self, changes: Sequence[Change], sync: bool) -> None:
         """One atomic batch."""
@@ -113,7 +114,15 @@ class _Snapshot:
     def scan(
         self, start: bytes, stop: bytes, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        return iter(self._snapshot.iterator(start=start, stop=stop, reverse=reverse))
+        return _scan(self._snapshot, start, stop, reverse)
+
+
+def _scan(source: Any, start: bytes, stop: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+    if not reverse:
+        return iter(source.iterator(start=start, stop=stop))
+    # plyvel 1.5.1 loses a range of one pair whose key is `start` when it walks backwards.
+    backwards = source.iterator(stop=stop, reverse=True)
+    return takewhile(lambda pair: bool(pair[0] >= start), backwards)
 
 
 def prefix_end(prefix: bytes) -> bytes:

@@ -6,7 +6,8 @@
     b height                      canonical [parent certificate, [signed transaction, ...]]
     r height                      canonical [result leaf, ...]
     f height                      finalization certificate, where this peer saw one
-    e epoch                       canonical [height of its last block, finalization certificate]
+    e epoch                       canonical [height of its last block, finalization certificate,
+                                  [[code, validator key], ...] of the next epoch]
     n level index                 hash of a perfect subtree of the header tree
     t transaction id              height index
     s key                         current record's envelope

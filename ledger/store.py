@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger import codec, schema, tree
-from ledger.block import Header, compute_header_hash, decode_header
+from ledger.block import Header, compute_header_hash, compute_validators_hash, decode_header
 from ledger.errors import StoreError
 from ledger.final_state import FinalState, read_envelope
 from ledger.history import History, compute_new_nodes
@@ -45,6 +45,15 @@ class IndexEntry:
     kind: str
     code: str
     signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """The height of an epoch's last block, what made it final, and the set of the next epoch."""
+
+    height: int
+    finalization: bytes
+    next_validators: tuple[tuple[str, bytes], ...]
 
 
 class Store:
@@ -98,15 +107,27 @@ class Store:
         self.header = decode_header(data)
         self.hash = compute_header_hash(data)
 
-    def commit(self, blocks: Sequence[SealedBlock], finalization: bytes) -> None:
-        """Write a run of blocks, the last of which the certificate finalizes, in one batch."""
+    def commit(
+        self,
+        blocks: Sequence[SealedBlock],
+        finalization: bytes,
+        next_validators: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Write a run of blocks, the last of which the certificate finalizes, in one batch.
+
+        Where that block ends its epoch, `next_validators` is the set that its header commits for the
+        next one: (code, validator key) by code.
+        """
         changes: list[Change] = []
         for block in blocks:
             changes += _compose_block(block)
         last = blocks[-1]
         changes.append((schema.finalization_key(last.height), finalization))
         if last.block.header.is_last_of_epoch:
-            entry = codec.encode([last.height, finalization])
+            header = last.block.header
+            assert compute_validators_hash(next_validators) == header.next_validators_hash
+            pairs = [[code, key] for code, key in next_validators]
+            entry = codec.encode([last.height, finalization, pairs])
             changes.append((schema.epoch_key(last.block.header.epoch), entry))
         self._disk.write(changes, sync=True)
 
@@ -183,13 +204,13 @@ class Store:
             return int.from_bytes(key[1:], "big"), certificate
         return None
 
-    def get_epoch_end(self, epoch: int) -> tuple[int, bytes] | None:
-        """The height of an ended epoch's last block and the certificate that made it final."""
+    def get_epoch_end(self, epoch: int) -> EpochEnd | None:
+        """How an epoch ended; None while it lasts."""
         data = self._disk.get(schema.epoch_key(epoch))
         if data is None:
             return None
-        height, certificate = codec.decode_trusted(data)
-        return height, certificate
+        height, certificate, pairs = codec.decode_trusted(data)
+        return EpochEnd(height, certificate, tuple((code, key) for code, key in pairs))
 
     def list_versions(self, key: bytes, first: int = 1, most: int = 100) -> list[Record]:
         """Versions of a record from `first` on; their places in the tree are not current."""

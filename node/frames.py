@@ -10,7 +10,6 @@
     7 WantRange         [7, first height, last height]
     8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
                          finalization of the last or empty]
-    9 EpochEnd          [9, final certificate of the epoch, header of its last block]
 
 Unknown tags, wrong shapes and oversized frames end the connection.
 """
@@ -97,14 +96,6 @@ class Range:
     finalization: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EpochEnd:
-    """How an epoch ended: the answer to whoever still speaks of it."""
-
-    certificate: bytes
-    header: bytes
-
-
 Frame: TypeAlias = (
     Hello
     | Consensus
@@ -114,7 +105,6 @@ Frame: TypeAlias = (
     | BlockBody
     | WantRange
     | Range
-    | EpochEnd
 )
 
 
@@ -152,8 +142,6 @@ def _to_value(frame: Frame) -> Value:
             return [7, first, last]
         case Range(blocks, finalization):
             return [8, [_body_to_value(body) for body in blocks], finalization]
-        case EpochEnd(certificate, header):
-            return [9, certificate, header]
         case _:
             assert_never(frame)
 
@@ -227,14 +215,6 @@ def _read_range(fields: Sequence[Value]) -> Range:
     )
 
 
-def _read_epoch_end(fields: Sequence[Value]) -> EpochEnd:
-    _, certificate, header = shape.check_tuple(fields, "an epoch's end", 3)
-    return EpochEnd(
-        shape.check_blob(certificate, "certificate", MAX_CERTIFICATE_BYTES),
-        shape.check_blob(header, "header", MAX_HEADER_BYTES),
-    )
-
-
 _READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
     1: _read_hello,
     2: _read_consensus,
@@ -244,5 +224,4 @@ _READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
     6: _read_block,
     7: _read_want_range,
     8: _read_range,
-    9: _read_epoch_end,
 }

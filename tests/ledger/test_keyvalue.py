@@ -1,5 +1,6 @@
 """LevelDB behind its port: order, atomic batches, snapshots, refusal of a second opener."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,23 @@ def test_pairs_come_in_key_order_and_the_reverse(disk: LevelDb) -> None:
     assert list(disk.scan(b"a", b"c")) == [(b"a", b"1"), (b"b", b"2")]
     assert list(disk.scan(b"a", b"c", reverse=True)) == [(b"b", b"2"), (b"a", b"1")]
     assert list(disk.scan(b"c", b"a")) == []
+
+
+@given(
+    st.sets(st.binary(min_size=1, max_size=2), max_size=8),
+    st.binary(max_size=2),
+    st.binary(min_size=1, max_size=2),
+)
+def test_a_range_is_that_of_a_sorted_list(keys: set[bytes], start: bytes, stop: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        disk = LevelDb(Path(folder))
+        disk.write([(key, b"") for key in keys], sync=False)
+        expected = [(key, b"") for key in sorted(keys) if start <= key < stop]
+        for source in (disk, disk.snapshot()):
+            assert list(source.scan(start, stop)) == expected
+            assert list(source.scan(start, stop, reverse=True)) == expected[::-1]
+        del source
+        disk.close()
 
 
 def test_none_deletes(disk: LevelDb) -> None:
