@@ -140,19 +140,36 @@ def decode_block(data: bytes) -> Block:
     after execution.
     """
     header_bytes, hashes, certificate = shape.check_tuple(codec.decode(data), "a block", 3)
-    header = decode_header(shape.check_blob(header_bytes, "header", MAX_HEADER_BYTES))
+    shape.check_blob(header_bytes, "header", MAX_HEADER_BYTES)
+    header = decode_header(header_bytes)
     checked = tuple(
         shape.check_digest(item, "a transaction hash")
         for item in shape.check_list(hashes, "transaction hashes", MAX_BLOCK_TRANSACTIONS)
     )
     shape.check_blob(certificate, "parent certificate", MAX_CERTIFICATE_BYTES)
-    if len(checked) != header.transactions_count:
+    return make_block_of_parts(header, header_bytes, checked, certificate)
+
+
+def make_block_of_parts(
+    header: Header,
+    header_bytes: bytes,
+    transaction_hashes: Sequence[Digest],
+    parent_certificate: bytes,
+) -> Block:
+    """The block of parts that came apart; raises FormatError where the header commits others."""
+    if len(transaction_hashes) != header.transactions_count:
         raise FormatError("the header counts other transactions than the block has")
-    if compute_transactions_root(checked) != header.transactions_root:
+    if compute_transactions_root(transaction_hashes) != header.transactions_root:
         raise FormatError("the transactions root is not that of the transactions")
-    if compute_certificate_hash(certificate) != header.parent_certificate_hash:
+    if compute_certificate_hash(parent_certificate) != header.parent_certificate_hash:
         raise FormatError("the header commits another parent certificate")
-    return Block(header, header_bytes, compute_header_hash(header_bytes), checked, certificate)
+    return Block(
+        header,
+        header_bytes,
+        compute_header_hash(header_bytes),
+        tuple(transaction_hashes),
+        parent_certificate,
+    )
 
 
 def compute_certificate_hash(certificate: bytes) -> Digest:

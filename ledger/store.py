@@ -191,6 +191,10 @@ class Store:
         data = self._disk.get(schema.transaction_key(id_))
         return None if data is None else schema.parse_place(data)
 
+    def get_finalization(self, height: int) -> bytes | None:
+        """The finalization certificate of exactly this block, if this peer keeps one."""
+        return self._disk.get(schema.finalization_key(height))
+
     def find_finalization(self, height: int) -> tuple[int, bytes] | None:
         """The first finalization certificate kept at or above a height, with its height."""
         start, stop = schema.finalization_key(height), prefix_end(b"f")

@@ -1,0 +1,335 @@
+"""Transactions on their way in: checked once, remembered, offered on.
+
+1. Decoded once, hashed once, each signature checked once; the result is kept with the transaction in
+   the mempool.
+2. What a client handed in is *accepted* when it is synced in the journal. From then on this peer offers
+   it until it is final or its `until` has passed.
+3. What another peer sent is only kept in memory.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from contracts import machine
+from ledger.errors import LedgerError
+from ledger.primitives import Digest, PublicKey
+from ledger.result import Result
+from ledger.sealed import SealedBlock
+from ledger.state import Reader
+from ledger.store import Store
+from ledger.transaction import Transaction, decode_transaction
+from node.errors import Refused
+from node.journal import Journal
+from node.mempool import Mempool, Pending
+from node.port import Phase, Status
+from node.ports import Job, Ports
+
+Answer = Status | Refused
+MAX_RECENT = 50_000
+MAX_UNVERIFIED = 20_000
+
+
+@dataclass(slots=True)
+class _Submission:
+    """Answers under way, each at its transaction's place."""
+
+    answers: list[Answer | None]
+    done: Callable[[list[Answer]], None]
+    accepted: list[Transaction] = field(default_factory=list)
+
+
+class Intake:
+    """Takes transactions from clients and peers into the mempool."""
+
+    def __init__(
+        self,
+        chain_name: str,
+        window: int,
+        store: Store,
+        journal: Journal,
+        mempool: Mempool,
+        ports: Ports,
+        best_state: Callable[[], Reader],
+        on_added: Callable[[Sequence[Pending], str | None], None],
+    ) -> None:
+        self._chain_name = chain_name
+        self._window = window
+        self._store = store
+        self._journal = journal
+        self._mempool = mempool
+        self._ports = ports
+        self._best_state = best_state
+        self._on_added = on_added
+        self._accepted: dict[Digest, Transaction] = {}
+        self._recent: dict[Digest, Status] = {}
+        self._waiters: dict[Digest, list[Callable[[Status], None]]] = {}
+        self._unverified: set[Digest] = set()
+        self.refused_count = 0
+
+    # --- what clients hand in
+
+    def submit(self, raws: Sequence[bytes], done: Callable[[list[Answer]], None]) -> None:
+        """Take signed transactions; `done` gets an answer for each once the accepted are synced."""
+        submission = _Submission([None] * len(raws), done)
+        jobs: list[Job] = []
+        places: list[int] = []
+        for place, raw in enumerate(raws):
+            try:
+                known, job = self._admit(raw)
+            except Refused as refusal:
+                self.refused_count += 1
+                submission.answers[place] = refusal
+                continue
+            if job is None:
+                submission.answers[place] = known
+            else:
+                jobs.append(job)
+                places.append(place)
+        self._ports.verify(jobs, lambda valid: self._verified(submission, jobs, places, valid))
+
+    def _admit(self, raw: bytes) -> tuple[Status | None, Job | None]:
+        transaction = self._decode(raw)
+        known = self.get_status(transaction.id)
+        if known is not None:
+            return known, None
+        if transaction.id in self._unverified:
+            raise Refused("the same transaction is just being checked", "busy", retry=True)
+        waiting = self._mempool.get(transaction.hash)
+        if waiting is None:
+            self._check_new(transaction)
+            keys = self._resolve(transaction)
+        else:
+            keys = waiting.keys
+        self._unverified.add(transaction.id)
+        return None, (transaction, keys)
+
+    def _decode(self, raw: bytes) -> Transaction:
+        try:
+            transaction = decode_transaction(raw, self._chain_name)
+            machine.check_call(transaction)
+        except (LedgerError, machine.CallError) as error:
+            raise Refused(str(error), error.code) from None
+        return transaction
+
+    def _check_new(self, transaction: Transaction) -> None:
+        height = self._store.height
+        if transaction.until <= height:
+            raise Refused(
+                f"until is {transaction.until}, and block {height} is final already: "
+                "make it anew with a later one",
+                "expired",
+            )
+        if transaction.until > height + self._window:
+            raise Refused(
+                f"until is {transaction.until}, more than {self._window} above block {height}",
+                "until-too-far",
+            )
+        if len(self._unverified) >= MAX_UNVERIFIED:
+            raise Refused("this peer has too many unchecked transactions", "busy", retry=True)
+        self._mempool.check_room(transaction, len(self._unverified))
+
+    def _resolve(self, transaction: Transaction) -> tuple[PublicKey, ...]:
+        state = self._best_state()
+        keys: list[PublicKey] = []
+        for signer in transaction.signers:
+            key = machine.resolve_key(state, signer)
+            if key is None:
+                raise Refused(f"{signer} is not registered on this chain", "unknown-signer")
+            keys.append(key)
+        return tuple(keys)
+
+    def _verified(
+        self, submission: _Submission, jobs: list[Job], places: list[int], valid: list[bool]
+    ) -> None:
+        added: list[Pending] = []
+        for (transaction, keys), place, is_valid in zip(jobs, places, valid, strict=True):
+            self._unverified.discard(transaction.id)
+            if not is_valid:
+                self.refused_count += 1
+                submission.answers[place] = Refused(
+                    "a signature is not that of the signer's key", "bad-signature"
+                )
+                continue
+            pending = Pending(transaction, keys)
+            self._mempool.add(pending)
+            self._accepted[transaction.id] = transaction
+            submission.accepted.append(transaction)
+            submission.answers[place] = Status(transaction.id, Phase.ACCEPTED)
+            added.append(pending)
+        if not added:
+            self._answer(submission)
+            return
+        self._on_added(added, None)
+        changes = [
+            self._journal.compose_accepted(item.id, item.raw) for item in submission.accepted
+        ]
+        self._ports.write_journal(changes, True, lambda: self._answer(submission))
+
+    def _answer(self, submission: _Submission) -> None:
+        answers: list[Answer] = []
+        for answer in submission.answers:
+            assert answer is not None
+            if isinstance(answer, Status) and answer.phase is Phase.ACCEPTED:
+                answer = self.get_status(answer.id) or answer
+            answers.append(answer)
+        submission.done(answers)
+
+    # --- what peers send
+
+    def receive(self, raws: Iterable[bytes], sender: str) -> None:
+        """Take transactions that another peer offers; what cannot be used now is left."""
+        jobs: list[Job] = []
+        for raw in raws:
+            try:
+                transaction = self._decode(raw)
+                if self._is_known(transaction):
+                    continue
+                self._check_new(transaction)
+                jobs.append((transaction, self._resolve(transaction)))
+            except Refused:
+                self.refused_count += 1
+                continue
+            self._unverified.add(transaction.id)
+        if jobs:
+            self._ports.verify(jobs, lambda valid: self._received(jobs, valid, sender))
+
+    def _is_known(self, transaction: Transaction) -> bool:
+        return (
+            self._mempool.has_id(transaction.id)
+            or transaction.id in self._unverified
+            or self._store.find_transaction(transaction.id) is not None
+        )
+
+    def _received(self, jobs: list[Job], valid: list[bool], sender: str) -> None:
+        added: list[Pending] = []
+        for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
+            self._unverified.discard(transaction.id)
+            if is_valid:
+                pending = Pending(transaction, keys)
+                self._mempool.add(pending)
+                added.append(pending)
+            else:
+                self.refused_count += 1
+        if added:
+            self._on_added(added, sender)
+
+    # --- what becomes of them
+
+    def get_status(self, id_: Digest) -> Status | None:
+        """What became of a transaction, as far as this peer knows."""
+        recent = self._recent.get(id_)
+        if recent is not None:
+            return recent
+        if id_ in self._accepted:
+            return Status(id_, Phase.ACCEPTED)
+        place = self._store.find_transaction(id_)
+        if place is None or place[0] > self._store.height:
+            return None
+        results = self._store.get_results(place[0])
+        code = results[place[1]].code if results else ""
+        return Status(id_, Phase.FINAL, code, *place)
+
+    def wait(self, id_: Digest, notify: Callable[[Status], None]) -> Callable[[], None]:
+        """Call `notify` once when the transaction is final or invalid; answers how to give up."""
+        self._waiters.setdefault(id_, []).append(notify)
+
+        def give_up() -> None:
+            waiting = self._waiters.get(id_, [])
+            if notify in waiting:
+                waiting.remove(notify)
+            if not waiting:
+                self._waiters.pop(id_, None)
+
+        return give_up
+
+    def restore(self) -> None:
+        """After a start: offer again what was accepted before and is not final yet."""
+        gone: list[Digest] = []
+        jobs: list[Job] = []
+        for id_, raw in self._journal.scan_accepted():
+            job = self._restore_one(id_, raw)
+            if job is None:
+                gone.append(id_)
+            else:
+                self._accepted[id_] = job[0]
+                jobs.append(job)
+        self._forget(gone)
+        if jobs:
+            self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
+
+    def _restore_one(self, id_: Digest, raw: bytes) -> Job | None:
+        if self._store.find_transaction(id_) is not None:
+            return None
+        transaction = decode_transaction(raw, self._chain_name)
+        if transaction.until <= self._store.height:
+            self._remember(Status(id_, Phase.INVALID, "expired"))
+            return None
+        try:
+            return transaction, self._resolve(transaction)
+        except Refused:
+            self._remember(Status(id_, Phase.INVALID, "unknown-signer"))
+            return None
+
+    def _restored(self, jobs: list[Job], valid: list[bool]) -> None:
+        added: list[Pending] = []
+        for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
+            if transaction.id not in self._accepted:
+                continue
+            if is_valid:
+                pending = Pending(transaction, keys)
+                self._mempool.add(pending)
+                added.append(pending)
+            else:
+                self._finish(Status(transaction.id, Phase.INVALID, "key-rotated"))
+                self._forget([transaction.id])
+        if added:
+            self._on_added(added, None)
+
+    def list_accepted(self) -> list[bytes]:
+        """What is offered still, as bytes."""
+        return [transaction.raw for transaction in self._accepted.values()]
+
+    def fold(self, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are final: their transactions leave the mempool, and waiters hear of them."""
+        gone: list[Digest] = []
+        for block in blocks:
+            count = len(block.transactions)
+            self._mempool.remove_ids(item.id for item in block.transactions)
+            for result in block.results[:count]:
+                if result.id in self._accepted or result.id in self._waiters:
+                    gone.append(result.id)
+                    self._finish(_status_of(result))
+        for transaction in self._mempool.expire(self._store.height):
+            if transaction.id in self._accepted:
+                gone.append(transaction.id)
+                self._finish(Status(transaction.id, Phase.INVALID, "expired"))
+        self._forget(gone)
+
+    def reject_rotated(self, stale: Iterable[Pending]) -> None:
+        """Waiting transactions whose signer has another key in final state by now."""
+        for pending in stale:
+            transaction = pending.transaction
+            self._mempool.remove_ids((transaction.id,))
+            if transaction.id in self._accepted:
+                self._finish(Status(transaction.id, Phase.INVALID, "key-rotated"))
+                self._forget([transaction.id])
+
+    def _forget(self, gone: Sequence[Digest]) -> None:
+        if gone:
+            changes = [self._journal.forget_accepted(id_) for id_ in gone]
+            self._ports.write_journal(changes, False, lambda: None)
+
+    def _finish(self, status: Status) -> None:
+        self._accepted.pop(status.id, None)
+        self._remember(status)
+        for notify in self._waiters.pop(status.id, ()):
+            notify(status)
+
+    def _remember(self, status: Status) -> None:
+        self._recent[status.id] = status
+        if len(self._recent) > MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+
+
+def _status_of(result: Result) -> Status:
+    return Status(result.id, Phase.FINAL, result.code, result.height, result.index)
