@@ -1,12 +1,859 @@
-"""Simplex BFT as a pure state machine: event in, actions out."""
+"""Simplex BFT with pipelined views, as a pure state machine: event in, actions out.
+
+After Chan and Pass, "Simplex Consensus" (eprint 2023/463). There are n validators of which at most
+f = (n - 1) // 3 are faulty; a quorum is q = n - f. In each view v, from 1 on in every epoch, the
+leader is validator v mod n. View 0 is the epoch's root. A block is known by its digest; its parent
+is the block certified in the *parent view* that its votes name. "Certified in v" means that a
+notarization of v is held, or that v is the last final view.
+
+1. Propose. Upon leading the current view v, with p the newest certified view, its block executed
+   and a nullification held for every view between: propose a child of that block. The proposal is
+   the leader's notarize(v, p, block). It is persisted with its body before it is sent.
+   1a. If that block is the epoch's last, E, propose E itself again, at once.
+2. Notarize. Upon a proposal (v, p, block) of v's leader, in the current view v, with p certified
+   by the certificate it carries, a nullification held for every view between, and the block judged
+   valid: persist body and vote, send notarize(v, p, block). At most one per view; also after one's
+   own nullify(v).
+   2a. What cannot be judged yet is undecided, not invalid: it is left to the timer.
+   2b. Proven wrong is nullified at once: judged invalid; not upon the last final view; a child of
+       E, or a block proposed again that is not E.
+3. Certify. Upon q notarize(v, p, block): notarization; enter v + 1.
+   3a. For each certified view v above the last final one without an own nullify(v), as soon as the
+       block is executed here: persist and send finalize(v, p, block), whichever was voted for.
+   3b. A certified block that is not executed here is fetched from its signers.
+   3c. A certified block whose roots differ here: this peer has diverged and stops.
+4. Nullify. On a timer or by 2b: persist and send nullify(v), never after finalize(v).
+   Upon q nullify(v): nullification; enter v + 1.
+5. Finalize. Upon q finalize(v, p, block): finalization; the block and its ancestors are final.
+6. Certificates travel. A certificate is sent on to all once, when it is news here.
+   6a. Upon one of view w at or above the current view: enter w + 1.
+   6b. Every certificate above the last final view is kept and served.
+   6c. A nullification missing between the newest certified view, or the parent view of the
+       current proposal, and the current view, and a notarization missing in the ancestry of a
+       certified block, are asked of all validators.
+   6d. While timers run, every Δ: own votes of this view (the leader its proposal), the finalize of
+       the newest certified view, the certificate that led here, the last finalization are sent.
+   6e. Whoever shows itself in an earlier view is answered with the certificates that let it jump.
+7. Timers. The leader timer (2Δ) runs until the leader's notarize is here, the advance timer (3Δ)
+   until the view is left; either nullifies.
+   7a. They run only while there is a reason: transactions are pending; the newest certified block
+       is not final; f + 1 have voted in this view; the heartbeat is due. With the last reason both
+       are cancelled; a new one starts them afresh.
+   7b. Durations grow by 1.5 with each view that was nullified, here or by all, up to eight times,
+       and fall back by one step with a finalization. Block limits halve and double alike.
+   7c. While there is a reason, a leader that was not heard for n views while q validators were is
+       nullified at once.
+8. Idle. With nothing pending, the leader waits Δ for the newest certified block to become final,
+   and proposes an empty block only if it does not. Else it proposes when its heartbeat is due.
+   8a. With 16 unfinalized ancestors, only empty blocks.
+   8b. A peer that does not vote asks for the newest finalization every heartbeat.
+9. Epochs. Once a final block is E and executed, the epoch has ended. A message of an older epoch,
+   unless it is a finalization, is answered with that epoch's final certificate; a message of a
+   newer one makes this peer ask its sender.
+10. Recovery. A restarted validator begins at max(own voted view, newest certificate's view + 1)
+    and sends no vote until f + 1 others reported no newer vote of its own, and every certified
+    block above the last final view is executed here, with its ancestry.
+    10a. A valid vote of one's own that is not in the journal: the key is used elsewhere, or the
+         journal is old. No further vote in this epoch.
+
+Deviations from the paper: views are pipelined (a certificate, not a finished height, opens the
+next view); a view is left by a nullification instead of a dummy block; timers stop when nothing
+waits (7a); 1a, because a set must not overlap the next; 10, because processes restart.
+"""
 
 from dataclasses import dataclass
+from typing import assert_never
 
-from consensus.action import Action
+from consensus.action import (
+    Action,
+    Broadcast,
+    Certified,
+    Diverged,
+    DoubleSigned,
+    EpochEnded,
+    Fetch,
+    Finalized,
+    Judge,
+    KeyElsewhere,
+    OlderEpoch,
+    Persist,
+    Propose,
+    Recovered,
+)
+from consensus.ancestry import Ancestry
 from consensus.certificate import Certificate
-from consensus.event import Event
-from consensus.journal import Journal
+from consensus.courier import Courier
+from consensus.event import (
+    Event,
+    Executed,
+    Judged,
+    PendingChanged,
+    Proposed,
+    Received,
+    Started,
+    Synced,
+    Timer,
+    TimerFired,
+    TimerKind,
+    Verdict,
+)
+from consensus.journal import Held, Journal, Opened, OwnVote, Record, Silenced, encode_record
+from consensus.judgement import Judgement
+from consensus.message import (
+    MAX_PAYLOAD_BYTES,
+    Ask,
+    CertificateMessage,
+    Inquiry,
+    Message,
+    Proposal,
+    Report,
+    VoteMessage,
+)
+from consensus.presence import Presence
+from consensus.recovery import Recovery
+from consensus.root import Root
 from consensus.settings import Settings
+from consensus.tally import Tally
+from consensus.timers import MAX_LIMIT_SHIFT, Timers
 from consensus.validators import ValidatorSet
-from consensus.vote import IsValid, Sign
-from ledger.primitives import Digest, Epoch, View
+from consensus.vote import IsValid, SignedVote, Vote, VoteKind
+from consensus.voting import Voice, Voting
+from ledger.errors import FormatError, SignatureError
+from ledger.primitives import ZERO_DIGEST, Code, Digest, Epoch, View
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a core stands and what it waits for, for people (`why-stuck`) and metrics."""
+
+    epoch: Epoch
+    view: View
+    leader: Code
+    final_view: View
+    certified_view: View
+    voted: tuple[VoteKind, ...]
+    voters: int
+    reasons: tuple[str, ...]
+    missing_views: tuple[View, ...]
+    unexecuted: tuple[Digest, ...]
+    votes: bool
+    recovering: bool
+    reports: int
+    silent: tuple[Code, ...]
+    growth: int
+    limit_shift: int
+
+
+class Core:
+    """The consensus of one epoch. `step` is atomic: an event that no rule admits changes nothing.
+
+    Arguments:
+        settings: times and limits of the network.
+        epoch, validators: the epoch and its set.
+        root: view 0.
+        voice: None for a peer without a vote, which follows and finalizes but never votes.
+        is_valid: checks a vote's signature (`Domain(Purpose.VOTE, genesis).is_valid`).
+        journal: what `replay` made of the journal after a restart, None in an epoch entered live.
+        recovering: True after every start of the process, False in an epoch entered live.
+        may_vote: False where the journal is missing, damaged or from a backup; nothing is then
+            written to the journal in this epoch, so that it cannot pass for a whole one later.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        epoch: Epoch,
+        validators: ValidatorSet,
+        root: Root,
+        voice: Voice | None,
+        is_valid: IsValid,
+        journal: Journal | None = None,
+        recovering: bool = False,
+        may_vote: bool = True,
+    ) -> None:
+        assert voice is None or 0 <= voice.index < validators.n
+        self._settings = settings
+        self._epoch = epoch
+        self._validators = validators
+        self._is_valid = is_valid
+        self._may_vote = may_vote and voice is not None
+        self._ancestry = Ancestry(root)
+        self._tally = Tally(epoch, validators, is_valid)
+        self._voting = Voting(voice)
+        self._judgement = Judgement(root.block)
+        self._timers = Timers()
+        self._courier = Courier(
+            settings, epoch, validators, self._ancestry, self._tally, self._voting
+        )
+        self._view = View(1)
+        self._now_ms = 0
+        self._pending = False
+        self._is_over = False
+        self._request: Propose | None = None
+        self._out: list[Action] = []
+        self._is_opened = self._restore(journal)
+        self._presence = Presence(validators, self._view)
+        self._recovery = Recovery(validators, is_over=not (recovering and self._may_vote))
+
+    def step(self, event: Event, now_ms: int) -> list[Action]:
+        """Let `event` happen at `now_ms` of a monotonic clock; answers the actions, in order."""
+        if self._is_over:
+            return []
+        self._now_ms = max(self._now_ms, now_ms)
+        match event:
+            case Received(sender, message):
+                self._on_message(sender, message)
+            case Judged(vote, verdict, is_last):
+                self._judgement.judge(vote, verdict, is_last)
+            case Proposed():
+                self._on_proposed(event)
+            case Executed(block, is_last, matches):
+                self._on_executed(block, is_last, matches)
+            case Synced(certificate, is_last):
+                self._on_synced(certificate, is_last)
+            case TimerFired(timer):
+                self._on_timer(timer)
+            case PendingChanged(pending):
+                self._pending = pending
+            case Started():
+                self._on_started()
+            case _:
+                assert_never(event)
+        self._settle()
+        out, self._out = self._out, []
+        return out
+
+    def records(self) -> tuple[bytes, ...]:
+        """All journal records that still count, to begin a new journal file with.
+
+        Empty for a peer that does not vote.
+        """
+        if not self._may_vote:
+            return ()
+        records: list[Record] = [Opened(self._epoch, self._validators.hash)]
+        records += [Held(certificate) for certificate in self._ancestry.list_all()]
+        records += self._voting.list_all()
+        return tuple(encode_record(record) for record in records)
+
+    def status(self) -> Status:
+        """Where this core stands."""
+        codes = self._validators.codes
+        return Status(
+            epoch=self._epoch,
+            view=self._view,
+            leader=codes[self._validators.leader(self._view)],
+            final_view=self._ancestry.final_view,
+            certified_view=self._ancestry.certified_view,
+            voted=tuple(kind for kind in VoteKind if self._voting.find(kind, self._view)),
+            voters=self._tally.count_voters(self._view),
+            reasons=self._list_reasons(),
+            missing_views=tuple(self._list_missing()),
+            unexecuted=tuple(self._list_unexecuted()),
+            votes=self._is_voting,
+            recovering=not self._recovery.is_over,
+            reports=self._recovery.count_reports(),
+            silent=tuple(codes[index] for index in self._presence.list_silent(self._view)),
+            growth=self._timers.growth,
+            limit_shift=self._timers.limit_shift,
+        )
+
+    # ---- beginning -------------------------------------------------------------------------------
+
+    def _restore(self, journal: Journal | None) -> bool:
+        """Take up what the journal says of this epoch; whether it says anything."""
+        if journal is None or not self._may_vote or journal.epoch != self._epoch:
+            return False
+        assert journal.validators_hash == self._validators.hash
+        for certificate in journal.certificates:
+            if self._ancestry.is_news(certificate.kind, certificate.view):
+                self._ancestry.add(certificate)
+                self._view = max(self._view, View(certificate.view + 1))
+        for record in journal.votes:
+            vote = record.signed.vote
+            if vote.view > self._ancestry.final_view:
+                self._voting.restore(record)
+                self._tally.add(record.signed, is_wanted=False, is_verified=True)
+                self._view = max(self._view, vote.view)
+        self._may_vote = journal.silenced is None
+        return True
+
+    def _on_started(self) -> None:
+        if self._may_vote and not self._is_opened:
+            self._persist(Opened(self._epoch, self._validators.hash), sync=False)
+        if self._ancestry.final is not None:
+            self._out.append(Finalized(self._ancestry.final))
+        for certificate in self._ancestry.notarizations.values():
+            self._fetch(certificate)
+        self._enter(self._view)
+        if not self._recovery.is_over:
+            self._recovery.incarnation = self._now_ms
+            self._out += self._courier.inquire(self._recovery.incarnation)
+
+    # ---- messages --------------------------------------------------------------------------------
+
+    def _on_message(self, sender: Code, message: Message) -> None:
+        if message.epoch != self._epoch:
+            self._on_other_epoch(sender, message)
+            return
+        index = self._validators.find_index(sender)
+        if index is not None:
+            self._presence.hear(index, self._view)
+        match message:
+            case Proposal():
+                self._on_proposal(sender, index, message)
+            case VoteMessage(signed):
+                self._on_vote(sender, index, signed)
+            case CertificateMessage(certificate):
+                self._on_certificate(sender, index, certificate)
+            case Ask():
+                self._out += self._courier.answer_ask(sender, message, self._now_ms)
+            case Inquiry() if index is not None:
+                self._out += self._courier.answer_inquiry(sender, index, message, self._now_ms)
+            case Inquiry():
+                pass
+            case Report():
+                self._on_report(index, message)
+            case _:
+                assert_never(message)
+
+    def _on_other_epoch(self, sender: Code, message: Message) -> None:
+        """Rule 9."""
+        if message.epoch > self._epoch:
+            if self._courier.may_answer("newer", sender, self._now_ms):
+                self._out.append(self._courier.ask_finalization(sender))
+            return
+        is_final = (
+            isinstance(message, CertificateMessage)
+            and message.certificate.kind is VoteKind.FINALIZE
+        )
+        if not is_final and self._courier.may_answer("older", sender, self._now_ms):
+            self._out.append(OlderEpoch(sender, message.epoch))
+
+    def _on_vote(self, sender: Code, index: int | None, signed: SignedVote) -> None:
+        vote = signed.vote
+        if index is None or signed.signer != index:
+            return
+        if index == self._voting.index:
+            self._check_own(signed)
+            return
+        if vote.view < self._view and vote.kind is not VoteKind.FINALIZE:
+            self._out += self._courier.answer_behind(sender, self._view, self._now_ms)  # 6e
+        if self._tally.is_admitted(vote, self._ancestry.final_view, self._view):
+            self._count(signed)
+
+    def _on_proposal(self, sender: Code, index: int | None, proposal: Proposal) -> None:
+        vote = proposal.signed.vote
+        if vote.view < self._view and index is not None:
+            self._out += self._courier.answer_behind(sender, self._view, self._now_ms)  # 6e
+        if self._ignore_proposal(index, proposal):
+            return
+        try:
+            self._verify_proposal(proposal)
+        except (FormatError, SignatureError):
+            return
+        parent = proposal.parent_certificate
+        if parent is not None and vote.parent_view > 0:
+            self._take(parent, is_shared=parent.kind is VoteKind.NOTARIZE)
+        if not self._tally.is_admitted(vote, self._ancestry.final_view, self._view):
+            return
+        self._count(proposal.signed, is_verified=True)
+        if vote.view >= self._view:
+            self._judgement.hold(proposal)
+        elif self._is_wanted_late(proposal):
+            self._judge(proposal)
+
+    def _ignore_proposal(self, index: int | None, proposal: Proposal) -> bool:
+        """All reasons to ignore a proposal that need no signature check."""
+        vote = proposal.signed.vote
+        held = self._judgement.find(vote.view)
+        return (
+            index is None
+            or index == self._voting.index
+            or proposal.signed.signer != index
+            or self._validators.leader(vote.view) != index
+            or vote.validators_hash != self._validators.hash
+            or vote.view <= self._ancestry.final_view
+            or (held is not None and held.signed == proposal.signed)
+            or (proposal.is_again and proposal.payload != b"")
+            or (vote.view < self._view and not self._is_wanted_late(proposal))
+        )
+
+    def _is_wanted_late(self, proposal: Proposal) -> bool:
+        """Whether a proposal of a view that is over brings a certified block nearer (3b)."""
+        vote = proposal.signed.vote
+        notarization = self._ancestry.notarizations.get(vote.view)
+        return (
+            notarization is not None
+            and notarization.vote == vote
+            and not proposal.is_again
+            and not self._judgement.is_executed(vote.block)
+        )
+
+    def _verify_proposal(self, proposal: Proposal) -> None:
+        vote = proposal.signed.vote
+        if not self._tally.is_verified(proposal.signed):
+            raise SignatureError("the leader did not sign this proposal")
+        parent = proposal.parent_certificate
+        if vote.parent_view == 0:
+            self._ancestry.root.verify(parent, self._is_valid)
+            return
+        if parent is None or parent.view != vote.parent_view or parent.kind is VoteKind.NULLIFY:
+            raise FormatError("the certificate does not certify the parent")
+        if parent != self._ancestry.find_certificate(vote.parent_view):
+            self._tally.verify(parent)
+
+    def _on_certificate(self, sender: Code, index: int | None, certificate: Certificate) -> None:
+        if not self._ancestry.is_news(certificate.kind, certificate.view):
+            is_final = certificate.kind is VoteKind.FINALIZE
+            own_view = self._ancestry.final_view if is_final else self._view - 1
+            if certificate.view < own_view and index is not None:
+                self._out += self._courier.answer_behind(sender, self._view, self._now_ms)  # 6e
+            return
+        try:
+            self._tally.verify(certificate)
+        except (FormatError, SignatureError):
+            return
+        self._take(certificate)
+
+    def _on_report(self, index: int | None, report: Report) -> None:
+        """Rule 10: a report counts if all that it holds verifies."""
+        if (
+            self._recovery.is_over
+            or index is None
+            or index == self._voting.index
+            or report.incarnation != self._recovery.incarnation
+        ):
+            return
+        news = [
+            certificate
+            for certificate in report.certificates
+            if self._ancestry.is_news(certificate.kind, certificate.view)
+        ]
+        try:
+            for certificate in news:
+                self._tally.verify(certificate)
+        except (FormatError, SignatureError):
+            return
+        for signed in report.votes:
+            if signed.signer != self._voting.index or signed.vote.epoch != self._epoch:
+                return
+            if not signed.is_valid(self._validators, self._is_valid):
+                return
+        if any(self._check_own(signed) for signed in report.votes):
+            return
+        for certificate in news:
+            self._take(certificate)
+        self._recovery.report(index)
+
+    # ---- answers of the replica ------------------------------------------------------------------
+
+    def _on_proposed(self, event: Proposed) -> None:
+        """Rule 1."""
+        request = self._request
+        if (
+            request is None
+            or not self._is_voting
+            or (request.view, request.parent) != (event.view, event.parent)
+            or request.parent_view != self._ancestry.certified_view
+            or not self._voting.may_say(VoteKind.NOTARIZE, self._view)
+        ):
+            return
+        assert request.view == self._view
+        assert len(event.payload) <= MAX_PAYLOAD_BYTES
+        self._judgement.execute(event.block, event.is_last)
+        self._propose_block(event.block, event.payload)
+
+    def _on_executed(self, block: Digest, is_last: bool, matches: bool) -> None:
+        if not self._ancestry.is_certified(block):
+            return
+        if matches:
+            self._judgement.execute(block, is_last)
+            return
+        for certificate in (*self._ancestry.notarizations.values(), self._ancestry.final):
+            if certificate is not None and certificate.block == block:
+                self._out.append(Diverged(block, certificate))  # 3c
+                self._stop()
+                return
+
+    def _on_synced(self, certificate: Certificate, is_last: bool) -> None:
+        if certificate.epoch != self._epoch or certificate.kind is not VoteKind.FINALIZE:
+            return
+        if certificate.vote.validators_hash != self._validators.hash:
+            return
+        self._take(certificate)
+        if certificate.block == self._ancestry.final_block:
+            self._judgement.execute(certificate.block, is_last)
+
+    def _on_timer(self, timer: Timer) -> None:
+        if not self._timers.take(timer):
+            return
+        match timer.kind:
+            case TimerKind.LEADER | TimerKind.ADVANCE:
+                self._nullify()  # 4
+            case TimerKind.IDLE:
+                self._timers.idle_due = True
+            case TimerKind.HEARTBEAT:
+                self._on_heartbeat()
+            case TimerKind.RETRY:
+                self._on_retry()
+            case _:
+                assert_never(timer.kind)
+
+    def _on_heartbeat(self) -> None:
+        self._timers.heartbeat_due = True
+        if not self._may_vote:  # 8b
+            self._out.append(self._courier.ask_finalization(None))
+            self._start_heartbeat()
+
+    def _on_retry(self) -> None:
+        if not self._recovery.is_over:
+            self._out += self._courier.inquire(self._recovery.incarnation)
+        elif self._timers.running:
+            self._out += self._courier.send_again(self._view)  # 6d
+
+    # ---- what follows ----------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Do what the rules now allow, until nothing more follows; then mind the clock."""
+        while not self._is_over and (
+            self._end_epoch() or self._recover() or self._finalize() or self._act()
+        ):
+            pass
+        if not self._is_over:
+            missing = self._list_missing()
+            self._out += self._courier.ask(missing, self._now_ms)  # 6c
+            self._keep_time(is_missing=bool(missing))
+        self._out += self._timers.drain()
+
+    def _end_epoch(self) -> bool:
+        """Rule 9."""
+        final = self._ancestry.final
+        if final is None or not self._judgement.find_last(final.block):
+            return False
+        self._out.append(EpochEnded(final))
+        self._stop()
+        return True
+
+    def _recover(self) -> bool:
+        """Rule 10."""
+        if self._recovery.is_over or not self._recovery.has_reports():
+            return False
+        if self._list_unexecuted() or self._ancestry.find_missing_parents():
+            return False
+        self._recovery.is_over = True
+        self._out.append(Recovered(self._view))
+        self._out += self._courier.send_again(self._view)
+        return True
+
+    def _finalize(self) -> bool:
+        """Rule 3a, for one view."""
+        if not self._is_voting:
+            return False
+        for view, certificate in self._ancestry.notarizations.items():
+            if self._voting.may_say(VoteKind.FINALIZE, view) and self._judgement.is_executed(
+                certificate.block
+            ):
+                self._say(VoteKind.FINALIZE, view, certificate.vote.parent_view, certificate.block)
+                return True
+        return False
+
+    def _act(self) -> bool:
+        """Rules 1, 2 and 7c in the current view."""
+        proposal = self._judgement.find(self._view)
+        if proposal is not None:
+            self._judge(proposal)
+        if not self._is_voting:
+            return False
+        leader = self._validators.leader(self._view)
+        if leader == self._voting.index:
+            return self._propose()
+        if proposal is not None and self._notarize(proposal):
+            return True
+        return (
+            self._presence.is_silent(leader, self._view)
+            and self._has_reason()
+            and self._nullify()  # 7c
+        )
+
+    def _judge(self, proposal: Proposal) -> None:
+        """Ask the replica once; a block proposed again needs no judgement but that of E itself."""
+        if not proposal.is_again and self._judgement.ask(proposal.signed.vote):
+            self._out.append(Judge(proposal))
+
+    def _propose(self) -> bool:
+        """Rules 1 and 8."""
+        parent_view = self._ancestry.certified_view
+        parent = self._ancestry.find_block(parent_view)
+        assert parent is not None
+        is_last = self._judgement.find_last(parent)
+        if (
+            is_last is None
+            or not self._voting.may_say(VoteKind.NOTARIZE, self._view)
+            or self._ancestry.find_gaps(parent_view, self._view)
+        ):
+            return False
+        if is_last:
+            self._propose_block(parent, b"")  # 1a
+            return True
+        if self._request is not None and self._request.parent_view == parent_view:
+            return False
+        is_empty = self._ancestry.count_unfinalized() >= self._settings.max_unfinalized  # 8a
+        if not self._pending:
+            if self._is_unfinalized():
+                is_empty = True
+                if not self._timers.idle_due:
+                    self._start_idle()
+                    return False
+            elif not self._timers.heartbeat_due:
+                return False
+        self._request = Propose(
+            self._view,
+            parent_view,
+            parent,
+            self._ancestry.find_certificate(parent_view),
+            is_empty,
+            self._timers.limit_shift,
+        )
+        self._out.append(self._request)
+        return False
+
+    def _propose_block(self, block: Digest, payload: bytes) -> None:
+        """The proposal is the leader's notarize."""
+        parent_view = self._ancestry.certified_view
+        vote = self._make_vote(VoteKind.NOTARIZE, self._view, parent_view, block)
+        signed = self._voting.sign(vote)
+        proposal = Proposal(signed, self._ancestry.find_certificate(parent_view), payload)
+        self._voting.keep(proposal)
+        self._persist(OwnVote(signed, proposal), True, self._judgement.persist(block))
+        self._out.append(Broadcast(proposal))
+        self._count(signed, is_verified=True)
+
+    def _notarize(self, proposal: Proposal) -> bool:
+        """Rule 2."""
+        vote = proposal.signed.vote
+        if not self._voting.may_say(VoteKind.NOTARIZE, vote.view):
+            return False
+        match self._assess(proposal):
+            case Verdict.VALID:
+                self._say(VoteKind.NOTARIZE, vote.view, vote.parent_view, vote.block)
+                return True
+            case Verdict.INVALID:
+                return self._nullify()  # 2b
+            case None:
+                return False  # 2a
+
+    def _assess(self, proposal: Proposal) -> Verdict | None:
+        """What is known about the proposal of the current view; None while undecided."""
+        vote = proposal.signed.vote
+        if vote.parent_view < self._ancestry.final_view:
+            return Verdict.INVALID  # a nullification of the final view cannot exist
+        claimed = proposal.parent_certificate
+        parent = self._ancestry.find_block(vote.parent_view)
+        if parent is None or (claimed is not None and claimed.block != parent):
+            return None
+        is_last = self._judgement.find_last(parent)
+        verdict = self._judgement.find_verdict(vote)
+        if verdict is Verdict.INVALID or (is_last is not None and is_last != proposal.is_again):
+            return Verdict.INVALID
+        if is_last is None or self._ancestry.find_gaps(vote.parent_view, vote.view):
+            return None
+        return Verdict.VALID if proposal.is_again else verdict
+
+    def _nullify(self) -> bool:
+        """Rule 4."""
+        if not self._is_voting or not self._voting.may_say(VoteKind.NULLIFY, self._view):
+            return False
+        self._timers.grow()  # 7b
+        self._say(VoteKind.NULLIFY, self._view, View(0), ZERO_DIGEST)
+        return True
+
+    def _say(self, kind: VoteKind, view: View, parent_view: View, block: Digest) -> None:
+        """Persist before you speak."""
+        signed = self._voting.sign(self._make_vote(kind, view, parent_view, block))
+        body = None if kind is VoteKind.NULLIFY else self._judgement.persist(block)
+        self._persist(OwnVote(signed), True, body)
+        self._out.append(Broadcast(VoteMessage(signed)))
+        self._count(signed, is_verified=True)
+
+    def _count(self, signed: SignedVote, is_verified: bool = False) -> None:
+        """Rules 3, 4 and 5: a vote may complete a certificate."""
+        vote = signed.vote
+        is_wanted = self._ancestry.is_news(vote.kind, vote.view)
+        added = self._tally.add(signed, is_wanted, is_verified)
+        if added.evidence is not None:
+            self._out.append(DoubleSigned(*added.evidence))
+        if added.certificate is not None:
+            self._take(added.certificate)
+
+    def _take(self, certificate: Certificate, is_shared: bool = False) -> None:
+        """Rules 3 to 6, for a verified certificate; `is_shared` says that all have it anyway."""
+        kind, view = certificate.kind, certificate.view
+        if not self._ancestry.is_news(kind, view):
+            return
+        self._check_twin(certificate)
+        self._persist(Held(certificate), sync=False)
+        self._ancestry.add(certificate)
+        if self._voting.index is not None and not is_shared:
+            self._out.append(Broadcast(CertificateMessage(certificate)))
+        match kind:
+            case VoteKind.NOTARIZE:
+                self._out.append(Certified(certificate))
+                self._fetch(certificate)
+            case VoteKind.NULLIFY:
+                if self._voting.find(VoteKind.NULLIFY, view) is None:
+                    self._timers.grow()  # 7b
+                self._timers.limit_shift = min(self._timers.limit_shift + 1, MAX_LIMIT_SHIFT)
+            case VoteKind.FINALIZE:
+                self._out.append(Finalized(certificate))
+                self._timers.fall_back()  # 7b
+                self._timers.limit_shift = max(self._timers.limit_shift - 1, 0)
+                self._prune()
+        if view >= self._view:
+            self._enter(View(view + 1))  # 6a
+
+    def _fetch(self, certificate: Certificate) -> None:
+        """Rule 3b."""
+        if self._judgement.is_executed(certificate.block):
+            return
+        me = self._voting.index
+        signers = [self._validators.codes[index] for index in certificate.signers if index != me]
+        self._out.append(Fetch(certificate.block, certificate, tuple(signers)))
+
+    def _enter(self, view: View) -> None:
+        self._view = view
+        self._request = None
+        self._judgement.leave(view)
+        self._timers.enter(0)
+        self._start_heartbeat()
+
+    def _prune(self) -> None:
+        floor = self._ancestry.final_view
+        self._tally.prune(floor)
+        self._voting.prune(floor)
+        certified = [held.block for held in self._ancestry.notarizations.values()]
+        self._judgement.prune(floor, self._ancestry.final_block, certified)
+
+    def _stop(self) -> None:
+        self._is_over = True
+        self._timers.cancel(*TimerKind)
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def _keep_time(self, is_missing: bool) -> None:
+        """Rule 7a: run the timers exactly while there is a reason."""
+        timers = self._timers
+        running = self._is_voting and self._has_reason()
+        if running and not timers.running:
+            self._start_view_timers()
+        elif timers.running and not running:
+            timers.cancel(TimerKind.LEADER, TimerKind.ADVANCE)
+        timers.running = running
+        leader = self._validators.leader(self._view)
+        if timers.is_set(TimerKind.LEADER) and self._tally.has_notarized(self._view, leader):
+            timers.cancel(TimerKind.LEADER)
+        if timers.is_set(TimerKind.IDLE) and (self._pending or not self._is_unfinalized()):
+            timers.cancel(TimerKind.IDLE)
+        is_retrying = running or is_missing or not self._recovery.is_over
+        if not is_retrying:
+            timers.cancel(TimerKind.RETRY)
+        elif not timers.is_set(TimerKind.RETRY):
+            timers.start(TimerKind.RETRY, self._now_ms + self._settings.delta_ms)
+
+    def _start_view_timers(self) -> None:
+        if not self._voting.may_say(VoteKind.NULLIFY, self._view):
+            return
+        settings, timers, now = self._settings, self._timers, self._now_ms
+        if not self._tally.has_notarized(self._view, self._validators.leader(self._view)):
+            leader_ms = timers.compute_duration(settings.leader_timeout_ms)
+            timers.start(TimerKind.LEADER, now + leader_ms)
+        advance_ms = timers.compute_duration(settings.advance_timeout_ms)
+        timers.start(TimerKind.ADVANCE, now + advance_ms)
+
+    def _start_idle(self) -> None:
+        if not self._timers.is_set(TimerKind.IDLE):
+            self._timers.start(TimerKind.IDLE, self._now_ms + self._settings.delta_ms)
+
+    def _start_heartbeat(self) -> None:
+        delay_ms = self._settings.heartbeat_ms
+        if self._may_vote and self._validators.leader(self._view) != self._voting.index:
+            delay_ms += delay_ms // 2
+        self._timers.start(TimerKind.HEARTBEAT, self._now_ms + delay_ms)
+
+    def _has_reason(self) -> bool:
+        return (
+            self._pending
+            or self._timers.heartbeat_due
+            or self._is_unfinalized()
+            or self._tally.count_voters(self._view) > self._validators.f
+        )
+
+    def _list_reasons(self) -> tuple[str, ...]:
+        reasons = {
+            "transactions are pending": self._pending,
+            "the heartbeat is due": self._timers.heartbeat_due,
+            "the newest certified block is not final": self._is_unfinalized(),
+            "f + 1 have voted in this view": self._tally.count_voters(self._view)
+            > self._validators.f,
+        }
+        return tuple(reason for reason, holds in reasons.items() if holds)
+
+    def _is_unfinalized(self) -> bool:
+        return self._ancestry.certified_view > self._ancestry.final_view
+
+    # ---- what is lacking, and whose vote it is ---------------------------------------------------
+
+    @property
+    def _is_voting(self) -> bool:
+        return self._may_vote and self._recovery.is_over
+
+    def _list_missing(self) -> list[View]:
+        """Rule 6c."""
+        if not self._may_vote:
+            return []
+        ancestry = self._ancestry
+        low = ancestry.certified_view
+        gaps = ancestry.find_gaps(low, self._view)
+        proposal = self._judgement.find(self._view)
+        if proposal is not None and proposal.signed.vote.parent_view < low:
+            gaps = ancestry.find_gaps(proposal.signed.vote.parent_view, self._view)
+        parents = ancestry.find_missing_parents()
+        if not parents:
+            return gaps
+        return sorted(dict.fromkeys(gaps + parents))
+
+    def _list_unexecuted(self) -> list[Digest]:
+        return [
+            certificate.block
+            for certificate in self._ancestry.notarizations.values()
+            if not self._judgement.is_executed(certificate.block)
+        ]
+
+    def _check_own(self, signed: SignedVote) -> bool:
+        """Rule 10a, for a vote under one's own key; whether it comes from elsewhere."""
+        if (
+            not self._may_vote
+            or signed.vote.epoch != self._epoch
+            or signed.vote.view <= self._ancestry.final_view
+            or self._voting.is_known(signed.vote)
+            or not signed.is_valid(self._validators, self._is_valid)
+        ):
+            return False
+        self._out.append(Persist((encode_record(Silenced(signed)),), None, True))
+        self._out.append(KeyElsewhere(signed))
+        self._may_vote = False
+        self._recovery.is_over = True
+        return True
+
+    def _check_twin(self, certificate: Certificate) -> None:
+        """Rule 10a, for a certificate that holds one's own vote."""
+        me = self._voting.index
+        if me is not None and me in certificate.signers:
+            signature = certificate.signatures[certificate.signers.index(me)]
+            self._check_own(SignedVote(certificate.vote, me, signature))
+
+    def _make_vote(self, kind: VoteKind, view: View, parent_view: View, block: Digest) -> Vote:
+        return Vote(self._epoch, view, kind, parent_view, block, self._validators.hash)
+
+    def _persist(self, record: Record, sync: bool, body: Digest | None = None) -> None:
+        if self._may_vote:
+            self._out.append(Persist((encode_record(record),), body, sync))

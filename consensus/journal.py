@@ -3,6 +3,7 @@
     record = [0, 1, epoch, validators_hash]          an epoch begins (0: its tag, 1: format version)
            | [1, signed vote, proposal or nil]       a vote of one's own; the proposal that it leads
            | [2, certificate]
+           | [3, signed vote]                        one's own vote from elsewhere: vote no more
 
 The driver appends the records of `Persist` in order, frames and checks them against torn writes,
 and hands the surviving prefix to `replay` after a restart. Records of ended epochs no longer count.
@@ -30,6 +31,7 @@ MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES + 1024
 _OPENED: Final = 0
 _VOTE: Final = 1
 _CERTIFICATE: Final = 2
+_SILENCED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ class Held:
     certificate: Certificate
 
 
-Record = Opened | OwnVote | Held
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A valid vote of one's own that this journal did not hold: no more votes in this epoch."""
+
+    evidence: SignedVote
+
+
+Record = Opened | OwnVote | Held | Silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Journal:
     validators_hash: Digest
     votes: tuple[OwnVote, ...]
     certificates: tuple[Certificate, ...]
+    silenced: Silenced | None = None
 
 
 def encode_record(record: Record) -> bytes:
@@ -78,12 +88,14 @@ def encode_record(record: Record) -> bytes:
             return encode([_VOTE, signed.to_value(), value])
         case Held(certificate):
             return encode([_CERTIFICATE, certificate.to_value()])
+        case Silenced(evidence):
+            return encode([_SILENCED, evidence.to_value()])
 
 
 def decode_record(data: bytes) -> Record:
     """The record of canonical bytes; EncodingError or FormatError for anything else."""
     tag, *rest = read_list(decode(data, MAX_RECORD_BYTES), 2, 4, "a record")
-    match read_int(tag, _OPENED, _CERTIFICATE, "tag of a record"), rest:
+    match read_int(tag, _OPENED, _SILENCED, "tag of a record"), rest:
         case 0, [version, epoch, validators_hash]:
             if version != JOURNAL_VERSION:
                 raise FormatError(f"the journal has version {version}, not {JOURNAL_VERSION}")
@@ -95,6 +107,8 @@ def decode_record(data: bytes) -> Record:
             return OwnVote(SignedVote.from_value(signed), proposal)
         case 2, [certificate]:
             return Held(Certificate.from_value(certificate))
+        case 3, [evidence]:
+            return Silenced(SignedVote.from_value(evidence))
         case _:
             raise FormatError("a record has the wrong number of fields")
 
@@ -108,16 +122,21 @@ def replay(records: Iterable[bytes]) -> Journal | None:
     opened: Opened | None = None
     votes: list[OwnVote] = []
     certificates: list[Certificate] = []
+    silenced: Silenced | None = None
     for data in records:
         match decode_record(data):
             case Opened() as opened:
-                votes, certificates = [], []
+                votes, certificates, silenced = [], [], None
             case _ if opened is None:
                 raise FormatError("the journal does not begin with an epoch")
             case OwnVote() as vote:
                 votes.append(vote)
             case Held(certificate):
                 certificates.append(certificate)
+            case Silenced() as silenced:
+                pass
     if opened is None:
         return None
-    return Journal(opened.epoch, opened.validators_hash, tuple(votes), tuple(certificates))
+    return Journal(
+        opened.epoch, opened.validators_hash, tuple(votes), tuple(certificates), silenced
+    )

@@ -1,0 +1,63 @@
+"""Double signing: two votes that no honest validator makes both.
+
+Exactly: two different `notarize`, two different `finalize`, or `nullify` and `finalize`, in one
+epoch and view. (`notarize` and `nullify` together are honest.)
+
+    evidence = [signed vote, signed vote]         the one with the smaller encoding first
+"""
+
+from typing import Final
+
+from consensus.field import read_list
+from consensus.validators import ValidatorSet
+from consensus.vote import IsValid, SignedVote, Vote, VoteKind
+from ledger.codec import decode, encode
+from ledger.errors import FormatError, SignatureError
+
+MAX_EVIDENCE_BYTES: Final = 512
+
+
+def is_double_signing(first: Vote, second: Vote) -> bool:
+    """Whether one validator that says both is faulty."""
+    if (first.epoch, first.view) != (second.epoch, second.view) or first == second:
+        return False
+    if first.validators_hash != second.validators_hash:
+        return False
+    if first.kind is second.kind:
+        return True
+    kinds = (first.kind, second.kind)
+    return VoteKind.NULLIFY in kinds and VoteKind.FINALIZE in kinds
+
+
+def order_evidence(first: SignedVote, second: SignedVote) -> tuple[SignedVote, SignedVote]:
+    """The canonical order, so that the same two votes make the same evidence everywhere."""
+    if encode(first.to_value()) <= encode(second.to_value()):
+        return first, second
+    return second, first
+
+
+def encode_evidence(first: SignedVote, second: SignedVote) -> bytes:
+    """The canonical bytes, in canonical order."""
+    return encode([signed.to_value() for signed in order_evidence(first, second)])
+
+
+def decode_evidence(data: bytes) -> tuple[SignedVote, SignedVote]:
+    """Read canonical bytes; EncodingError or FormatError for anything else."""
+    first, second = read_list(decode(data, MAX_EVIDENCE_BYTES), 2, 2, "evidence")
+    pair = SignedVote.from_value(first), SignedVote.from_value(second)
+    if order_evidence(*pair) != pair:
+        raise FormatError("the votes of an evidence are not in order")
+    return pair
+
+
+def verify_evidence(
+    first: SignedVote, second: SignedVote, validators: ValidatorSet, is_valid: IsValid
+) -> None:
+    """Raise FormatError or SignatureError unless these votes prove their signer faulty."""
+    if first.signer != second.signer:
+        raise FormatError("the votes are by different signers")
+    if not is_double_signing(first.vote, second.vote):
+        raise FormatError("the votes do not contradict each other")
+    for signed in (first, second):
+        if not signed.is_valid(validators, is_valid):
+            raise SignatureError("a vote of the evidence is not validly signed")
