@@ -1,0 +1,90 @@
+"""How a contract declares its calls: kind, payload, signers, failures, handler.
+
+1. `check_call` refuses what can never be valid, in this order: `unknown-kind`, `bad-data` naming
+   the field, `missing-signer`. It needs no state.
+2. When a call executes, its signers are judged first, one after the other, then the handler runs;
+   it raises its failures in the order in which the declaration lists them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.context import Context
+from contracts.errors import CallError, Failure, require
+from contracts.payload import Payload
+
+__all__ = ["Call", "CallError", "Due", "Failure", "Role", "require"]
+
+KEY_CLASS = "k"  # the class of a `key:` signer, which is no code
+STANDING_FAILURES = ("signer-unknown", "signer-revoked", "signer-suspended", "signer-expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One signer of a call: what it is called, and the classes of codes it may be of."""
+
+    name: str
+    classes: str
+    optional: bool = False
+
+    def admits(self, signer: str) -> bool:
+        """Whether a signer has the form that this role asks for."""
+        kind = KEY_CLASS if signer.startswith("key:") else signer[0]
+        return kind in self.classes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kind of transaction.
+
+    `tolerates` lists the standings (suspended, expired) in which its signers may still act: old
+    business goes on, and what is expired may be renewed. `changes` and `events` are for people.
+    """
+
+    kind: str
+    title: str
+    payload: type[Payload]
+    signers: tuple[Role, ...]
+    failures: tuple[str, ...]
+    handler: Callable[[Context, Any], None]
+    changes: str
+    events: tuple[str, ...]
+    tolerates: tuple[str, ...] = ()
+
+    def parse(self, data: dict[str, Any]) -> Payload:
+        """The payload of a transaction's data; raises CallError naming the first wrong field."""
+        try:
+            return self.payload.__pydantic_validator__.validate_python(data)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "data"
+            raise CallError("bad-data", f"{field}: {first['msg']}") from None
+
+    def check_signers(self, signers: Sequence[str]) -> None:
+        """Raise CallError unless the signers are those that the call needs, in order."""
+        least = sum(not role.optional for role in self.signers)
+        fits = least <= len(signers) <= len(self.signers) and all(
+            role.admits(signer) for role, signer in zip(self.signers, signers, strict=False)
+        )
+        if not fits:
+            wanted = ", ".join(role.name for role in self.signers)
+            raise CallError("missing-signer", f"{self.kind} is signed by: {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One kind of work that a block does itself when its time has come.
+
+    `clock` is the queue: `time` for moments that the parties agreed, `working` for deadlines that
+    punish silence. The handler gets the record's key.
+    """
+
+    action: str
+    title: str
+    clock: str
+    handler: Callable[[Context, bytes], None]
+    changes: str
+    events: tuple[str, ...]

@@ -1,0 +1,137 @@
+"""What a contract sees of the world: state, the block's time, the rules, what it is itself called.
+
+A transaction, or a due item, runs in a layer of its own; the machine commits or drops it. Records
+are only ever put; derived tables may delete. Values are shared by every reader and never changed in
+place.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ledger.codec import Value
+from ledger.primitives import Digest
+from ledger.state import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One version of the rules: integers by name."""
+
+    version: int
+    integers: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.integers[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What all items of one block share. Times are milliseconds, of the block.
+
+    `working_ms` is the block's time less the gaps of more than a minute that ever were: deadlines
+    that punish silence count it.
+    """
+
+    height: int
+    time_ms: int
+    working_ms: int
+    genesis_hash: Digest
+    rules: Rules
+
+
+class Context:
+    """The view of one transaction or due item.
+
+    `id` is the transaction's id or the SHA-256 of the due key, `index` its place in the block's
+    results; both go into what it writes and makes.
+    """
+
+    __slots__ = ("_objects", "events", "id", "index", "layer", "scope", "signers")
+
+    def __init__(
+        self, scope: Scope, layer: Layer, index: int, id_: Digest, signers: Sequence[str]
+    ) -> None:
+        self.scope = scope
+        self.layer = layer
+        self.index = index
+        self.id = id_
+        self.signers = signers
+        self.events: list[Value] = []
+        self._objects = 0
+
+    @property
+    def actor(self) -> str:
+        """The first signer, who acts; the others consent."""
+        return self.signers[0]
+
+    @property
+    def height(self) -> int:
+        """The height of the block."""
+        return self.scope.height
+
+    @property
+    def time_ms(self) -> int:
+        """The time of the block."""
+        return self.scope.time_ms
+
+    @property
+    def working_ms(self) -> int:
+        """The working time of the block."""
+        return self.scope.working_ms
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self.scope.rules
+
+    def get(self, key: bytes) -> Value:
+        """The value of a record, or None."""
+        record = self.layer.get(key)
+        return None if record is None else record.value
+
+    def put(self, key: bytes, value: Value) -> None:
+        """Write the next version of a record."""
+        self.layer.put(key, value, self.scope.height, self.index)
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
+        """The records under a prefix in key order."""
+        return ((key, record.value) for key, record in self.layer.scan(prefix, after))
+
+    def get_derived(self, key: bytes) -> Value:
+        """The value of a derived table, or None."""
+        return self.layer.get_derived(key)
+
+    def put_derived(self, key: bytes, value: Value) -> None:
+        """Write a derived value; None deletes it."""
+        self.layer.put_derived(key, value)
+
+    def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
+        """The derived values under a prefix in key order."""
+        return self.layer.scan_derived(prefix, after)
+
+    def emit(self, type_: str, about: Sequence[str], **data: Value) -> None:
+        """Record an event about the parties, resources and objects that it concerns."""
+        subjects = list(dict.fromkeys(subject for subject in about if subject))
+        self.events.append({"about": subjects, "data": data, "type": type_})
+
+    def make_object_id(self, type_: str) -> str:
+        """A new name: `<type>-<32 hex of the id>-<n>`."""
+        name = f"{type_}-{self.id.hex()[:32]}-{self._objects}"
+        self._objects += 1
+        return name
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[None]:
+        """Run a part that leaves nothing behind when it raises."""
+        outer, events, objects = self.layer, len(self.events), self._objects
+        self.layer = Layer(outer)
+        try:
+            yield
+            self.layer.commit()
+        except BaseException:
+            del self.events[events:]
+            self._objects = objects
+            raise
+        finally:
+            self.layer = outer

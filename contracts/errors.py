@@ -1,0 +1,38 @@
+"""The errors of the contracts package.
+
+    ContractError               has a stable `code`
+    ├── CallError               a transaction that can never be valid: it enters no block
+    ├── Failure                 a transaction that breaks a rule: only its code is recorded
+    └── FoundingError           founders that no chain can begin with
+
+All blame the input. A CallError is for ever; after a Failure the same call may succeed later.
+"""
+
+
+class ContractError(Exception):
+    """An error of the contracts; `code` is stable and safe to show to the other side."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class CallError(ContractError):
+    """The transaction has no known kind, no payload of its shape, or not the signers it needs."""
+
+
+class Failure(ContractError):
+    """A rule that the transaction breaks in the state in which it executes."""
+
+
+class FoundingError(ContractError):
+    """The founders do not make a network."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("founding", message)
+
+
+def require(holds: object, code: str) -> None:
+    """Raise the failure `code` unless the rule holds."""
+    if not holds:
+        raise Failure(code)

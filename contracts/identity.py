@@ -1,0 +1,474 @@
+"""Identities: one code, one certificate, one key at a time, anchored by the national node.
+
+1. The national node issues regional and industry nodes, authorities and auditors, under the key of
+   the national root; a regional node issues the providers, consumers and services of its region.
+2. A registrant comes out of a number block of the issuer. A provider or consumer has a registrant
+   of its own; a service carries that of a registered party.
+3. A code stands once for ever, and one regional node stands for a region.
+4. A registration or rotation is signed by the new key itself; the certificate names both codes and
+   that key, is signed by the issuer and valid now.
+5. Only the issuer or the national node changes a status; what the national node suspended only it
+   resumes. Revocation is final. Each change names its actor and its reason.
+6. A suspended, revoked or expired identity does no new business; what is expired may be renewed.
+7. `blocks` are the number blocks that an issuer may give out, [first, last] both included; only the
+   national node allots them, and none overlap.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from stdnum.cn import uscc
+
+from contracts import nodes
+from contracts.call import Call, Role
+from contracts.context import Context
+from contracts.errors import Failure, require
+from contracts.life import compute_next
+from contracts.nodes import NODES
+from contracts.payload import (
+    Der,
+    IdentityCode,
+    IssuedCode,
+    Name,
+    Note,
+    Payload,
+    RegionalCode,
+    Registrant,
+)
+from contracts.standing import (
+    IDENTITIES,
+    OWNERS,
+    ROOT_KEY,
+    Identity,
+    get_identity,
+    make_identity_key,
+    make_registrant_key,
+)
+from ledger.code import parse_code
+from ledger.errors import CertificateError
+from ledger.primitives import PublicKey
+from ledger.record import make_key
+from ledger.transaction import parse_key_signer
+from ledger.x509 import Certificate, parse_certificate, verify_certificate
+
+LIFE: Final = {
+    ("active", "suspend"): "suspended",
+    ("suspended", "resume"): "active",
+    ("active", "revoke"): "revoked",
+    ("suspended", "revoke"): "revoked",
+}
+ISSUES: Final = {"N": "RIAM", "R": "PUS"}
+AUTHORITIES: Final = "NRI"  # the classes whose certificates may sign others
+_ANYONE = "NRIAPUMS"
+
+
+def _check_credit_code(text: str) -> str:
+    if text and (not uscc.is_valid(text) or uscc.compact(text) != text):
+        raise ValueError("not a Unified Social Credit Code")
+    return text
+
+
+class Register(Payload):
+    """A new identity; an authority has a role, organisations a Unified Social Credit Code."""
+
+    certificate: Der
+    code: IssuedCode
+    credit_code: Annotated[
+        str,
+        Field(description="Unified Social Credit Code, or empty"),
+        AfterValidator(_check_credit_code),
+    ]
+    name: Name
+    role: Annotated[
+        Literal["", "bank", "bureau", "communications", "industry"],
+        Field(description="of an authority: bank, bureau, communications or industry; else empty"),
+    ]
+
+    @model_validator(mode="after")
+    def _check_role(self) -> "Register":
+        if (self.code[0] == "A") != bool(self.role):
+            raise ValueError("authorities have a role, others none")
+        return self
+
+
+class Rotate(Payload):
+    """A new key for a code that stays."""
+
+    certificate: Der
+    code: IdentityCode
+
+
+class Suspend(Payload):
+    """A stop to new business."""
+
+    code: IssuedCode
+    note: Note
+    reason: Annotated[
+        Literal["investigation", "security-incident", "arrears", "own-request"],
+        Field(description="investigation, security-incident, arrears or own-request"),
+    ]
+
+
+class Resume(Payload):
+    """The end of a suspension."""
+
+    code: IssuedCode
+    note: Note
+
+
+class Revoke(Payload):
+    """The end of an identity."""
+
+    code: IssuedCode
+    note: Note
+    reason: Annotated[
+        Literal["key-compromise", "ceased", "false-information", "superseded"],
+        Field(description="key-compromise, ceased, false-information or superseded"),
+    ]
+
+
+class Allot(Payload):
+    """A number block for an issuer."""
+
+    first: Registrant
+    issuer: RegionalCode
+    last: Registrant
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Allot":
+        if self.first > self.last:
+            raise ValueError("a number block begins before it ends")
+        return self
+
+
+class RotateValidator(Payload):
+    """A new validator key, which signs beside the identity; there is nothing else to say."""
+
+
+class RotatePeer(Payload):
+    """A new peer key and its certificate, and where the node is found."""
+
+    certificate: Der
+    http_endpoint: Annotated[str, Field(min_length=1, max_length=255, description="http(s) URL")]
+    peer_endpoint: Annotated[str, Field(min_length=1, max_length=255, description="host:port")]
+
+
+def register(ctx: Context, call: Register) -> None:
+    """Issue a new identity."""
+    # who may
+    code, issuer = call.code, ctx.actor
+    require(code[0] in ISSUES[issuer[0]], "not-issuer")
+
+    # what must hold
+    certificate = _check_certificate(ctx, call.certificate, code, issuer)
+    _check_place(ctx, code, issuer)
+
+    # what changes
+    identity: Identity = {
+        "actor": issuer,
+        "blocks": [],
+        "certificate": call.certificate,
+        "credit_code": call.credit_code,
+        "expires_ms": certificate.not_after_ms + 1000,
+        "issuer": issuer,
+        "key": certificate.public_key,
+        "name": call.name,
+        "reason": "registered",
+        "role": call.role,
+        "rules": ctx.rules.version,
+        "status": "active",
+    }
+    IDENTITIES.put(ctx, make_identity_key(code), identity)
+    ctx.emit("identity.registered", (code, issuer), name=call.name, role=call.role)
+
+
+def suspend(ctx: Context, call: Suspend) -> None:
+    """Stop the new business of an identity."""
+    # who may, and what must hold
+    identity = _require_issued(ctx, call.code)
+    status = compute_next(LIFE, identity["status"], "suspend")
+
+    # what changes
+    _apply_status(ctx, call.code, identity, status, call.reason, call.note)
+
+
+def resume(ctx: Context, call: Resume) -> None:
+    """Lift a suspension."""
+    # who may, and what must hold
+    identity = _require_issued(ctx, call.code)
+    require(identity["actor"][0] != "N" or ctx.actor[0] == "N", "not-issuer")
+    status = compute_next(LIFE, identity["status"], "resume")
+
+    # what changes
+    _apply_status(ctx, call.code, identity, status, "resumed", call.note)
+
+
+def revoke(ctx: Context, call: Revoke) -> None:
+    """End an identity for ever."""
+    # who may, and what must hold
+    identity = _require_issued(ctx, call.code)
+    status = compute_next(LIFE, identity["status"], "revoke")
+
+    # what changes
+    _apply_status(ctx, call.code, identity, status, call.reason, call.note)
+
+
+def rotate(ctx: Context, call: Rotate) -> None:
+    """Give a code a new key and certificate."""
+    # who may
+    identity = get_identity(ctx, call.code)
+    if identity is None:
+        raise Failure("unknown-identity")
+    require(ctx.actor in (call.code, identity["issuer"]), "not-issuer")
+
+    # what must hold
+    require(identity["status"] != "revoked", "identity-revoked")
+    certificate = _check_certificate(ctx, call.certificate, call.code, identity["issuer"])
+
+    # what changes
+    changed: Identity = {
+        **identity,
+        "certificate": call.certificate,
+        "expires_ms": certificate.not_after_ms + 1000,
+        "key": certificate.public_key,
+    }
+    IDENTITIES.put(ctx, make_identity_key(call.code), changed)
+    ctx.emit("identity.rotated", (call.code, ctx.actor), key=certificate.public_key)
+
+
+def allot(ctx: Context, call: Allot) -> None:
+    """Allot a number block to an issuer."""
+    # who may: the national node, which the declaration demands
+
+    # what must hold
+    identity = get_identity(ctx, call.issuer)
+    if identity is None:
+        raise Failure("unknown-identity")
+    require(identity["status"] != "revoked", "identity-revoked")
+    require(not _is_block_taken(ctx, call.first, call.last), "block-taken")
+
+    # what changes
+    changed: Identity = {
+        **identity,
+        "blocks": sorted([*identity["blocks"], [call.first, call.last]]),
+    }
+    IDENTITIES.put(ctx, make_identity_key(call.issuer), changed)
+    ctx.emit("identity.allotted", (call.issuer, ctx.actor), first=call.first, last=call.last)
+
+
+def rotate_validator(ctx: Context, _call: RotateValidator) -> None:
+    """Give a regional node a new validator key; the validator set changes with it."""
+    # who may
+    key = NODES.make_key(ctx.actor)
+    node = NODES.get(ctx, key)
+    if node is None:
+        raise Failure("unknown-node")
+
+    # what must hold
+    validator_key = parse_key_signer(ctx.signers[1])
+    assert validator_key is not None
+    require(not nodes.is_validator_key(ctx, validator_key), "key-taken")
+
+    # what changes
+    NODES.put(ctx, key, {**node, "validator_key": validator_key})
+    ctx.emit("identity.validator_rotated", (ctx.actor,), key=validator_key)
+
+
+def rotate_peer(ctx: Context, call: RotatePeer) -> None:
+    """Give a node a new peer key, certified by its identity key, and its endpoints."""
+    # who may
+    key = NODES.make_key(ctx.actor)
+    node = NODES.get(ctx, key)
+    identity = get_identity(ctx, ctx.actor)
+    if node is None or identity is None:
+        raise Failure("unknown-node")
+
+    # what must hold
+    issuer_key = PublicKey(identity["key"])
+    certificate = _parse(ctx, call.certificate, ctx.actor, ctx.actor, issuer_key, False)
+
+    # what changes
+    changed: nodes.NodeRecord = {
+        **node,
+        "http_endpoint": call.http_endpoint,
+        "peer_certificate": call.certificate,
+        "peer_endpoint": call.peer_endpoint,
+        "peer_key": certificate.public_key,
+    }
+    NODES.put(ctx, key, changed)
+    ctx.emit("identity.peer_rotated", (ctx.actor,), key=certificate.public_key)
+
+
+def _check_certificate(ctx: Context, data: bytes, subject: str, issuer: str) -> Certificate:
+    """The certificate of an identity, whose key is the second signer (rule 4)."""
+    if issuer[0] == "N":
+        issuer_key = ctx.get(ROOT_KEY)["key"]
+    else:
+        issuer_key = ctx.get(make_identity_key(issuer))["key"]
+    return _parse(ctx, data, subject, issuer, issuer_key, subject[0] in AUTHORITIES)
+
+
+def _parse(
+    ctx: Context,
+    data: bytes,
+    subject: str,
+    issuer: str,
+    issuer_key: PublicKey,
+    is_authority: bool,
+) -> Certificate:
+    try:
+        certificate = parse_certificate(data)
+        verify_certificate(certificate, issuer_key)
+    except CertificateError as error:
+        raise Failure("bad-certificate", str(error)) from None
+    names = (certificate.subject, certificate.issuer, certificate.is_authority)
+    require(names == (subject, issuer, is_authority), "certificate-mismatch")
+    require(certificate.public_key == parse_key_signer(ctx.signers[1]), "certificate-mismatch")
+    require(certificate.is_valid_at(ctx.time_ms), "certificate-not-valid")
+    return certificate
+
+
+def _check_place(ctx: Context, code: str, issuer: str) -> None:
+    """Rules 2 and 3: the code's region, its registrant, and that nothing has it already."""
+    fields = parse_code(code)
+    require(issuer[0] == "N" or fields.region == issuer[1:3], "outside-region")
+    identity = get_identity(ctx, issuer)
+    assert identity is not None
+    number = int(fields.registrant, 36)
+    fits = any(first <= number <= last for first, last in identity["blocks"])
+    require(fits, "outside-number-block")
+    require(ctx.get(make_identity_key(code)) is None, "code-taken")
+    owner = ctx.get_derived(make_registrant_key(fields.registrant))
+    require(code[0] not in OWNERS or owner is None, "registrant-taken")
+    require(code[0] != "S" or owner is not None, "unknown-registrant")
+    if code[0] == "R":
+        prefix = make_identity_key(code)[: len("identity ") + 3]
+        taken = any(value["status"] != "revoked" for _, value in ctx.scan(prefix))
+        require(not taken, "region-taken")
+
+
+def _is_block_taken(ctx: Context, first: int, last: int) -> bool:
+    prefix = make_key("number_block")
+    return any(
+        int.from_bytes(key[len(prefix) : -1], "big") <= last and value[0] >= first
+        for key, value in ctx.scan_derived(prefix)
+    )
+
+
+def _require_issued(ctx: Context, code: str) -> Identity:
+    """The identity whose status the actor may change (rule 5)."""
+    identity = get_identity(ctx, code)
+    if identity is None:
+        raise Failure("unknown-identity")
+    require(ctx.actor[0] == "N" or ctx.actor == identity["issuer"], "not-issuer")
+    return identity
+
+
+def _apply_status(
+    ctx: Context, code: str, identity: Identity, status: str, reason: str, note: str
+) -> None:
+    nodes.apply_identity_status(ctx, code, status)
+    changed: Identity = {**identity, "actor": ctx.actor, "reason": reason, "status": status}
+    IDENTITIES.put(ctx, make_identity_key(code), changed)
+    about = (code, ctx.actor, identity["issuer"])
+    ctx.emit(f"identity.{status}", about, note=note, reason=reason)
+
+
+_ISSUER = Role("issuer (national or regional node)", "NR")
+_NEW_KEY = Role("key: of the new identity key", "k")
+_CERTIFICATE_FAILURES = ("bad-certificate", "certificate-mismatch", "certificate-not-valid")
+
+CALLS = (
+    Call(
+        kind="identity.register",
+        title="Issue a new identity",
+        payload=Register,
+        signers=(_ISSUER, _NEW_KEY),
+        failures=(
+            "not-issuer",
+            *_CERTIFICATE_FAILURES,
+            "outside-region",
+            "outside-number-block",
+            "code-taken",
+            "registrant-taken",
+            "unknown-registrant",
+            "region-taken",
+        ),
+        handler=register,
+        changes="the identity; the issuer's account",
+        events=("identity.registered",),
+    ),
+    Call(
+        kind="identity.suspend",
+        title="Stop the new business of an identity",
+        payload=Suspend,
+        signers=(_ISSUER,),
+        failures=("unknown-identity", "not-issuer", "wrong-state", "too-few-validators"),
+        handler=suspend,
+        changes="the identity, and its node if it has one; the actor's account",
+        events=("identity.suspended",),
+    ),
+    Call(
+        kind="identity.resume",
+        title="Lift a suspension",
+        payload=Resume,
+        signers=(_ISSUER,),
+        failures=("unknown-identity", "not-issuer", "wrong-state"),
+        handler=resume,
+        changes="the identity, and its node if it has one; the actor's account",
+        events=("identity.active",),
+    ),
+    Call(
+        kind="identity.revoke",
+        title="End an identity for ever",
+        payload=Revoke,
+        signers=(_ISSUER,),
+        failures=("unknown-identity", "not-issuer", "wrong-state", "too-few-validators"),
+        handler=revoke,
+        changes="the identity, and its node if it has one; the actor's account",
+        events=("identity.revoked",),
+    ),
+    Call(
+        kind="identity.rotate",
+        title="Give a code a new key and certificate",
+        payload=Rotate,
+        signers=(Role("holder, or its issuer", _ANYONE), _NEW_KEY),
+        failures=("unknown-identity", "not-issuer", "identity-revoked", *_CERTIFICATE_FAILURES),
+        handler=rotate,
+        changes="the identity; the actor's account",
+        events=("identity.rotated",),
+        tolerates=("expired",),
+    ),
+    Call(
+        kind="identity.allot",
+        title="Allot a number block to a regional node",
+        payload=Allot,
+        signers=(Role("national node", "N"),),
+        failures=("unknown-identity", "identity-revoked", "block-taken"),
+        handler=allot,
+        changes="the identity of the issuer; the national node's account",
+        events=("identity.allotted",),
+    ),
+    Call(
+        kind="identity.rotate_validator",
+        title="Give a regional node a new validator key",
+        payload=RotateValidator,
+        signers=(Role("regional node", "R"), Role("key: of the new validator key", "k")),
+        failures=("unknown-node", "key-taken"),
+        handler=rotate_validator,
+        changes="the node; its account; the validator set",
+        events=("identity.validator_rotated",),
+        tolerates=("expired",),
+    ),
+    Call(
+        kind="identity.rotate_peer",
+        title="Give a node a new peer key, and say where it is found",
+        payload=RotatePeer,
+        signers=(Role("node", "NRI"), Role("key: of the new peer key", "k")),
+        failures=("unknown-node", *_CERTIFICATE_FAILURES),
+        handler=rotate_peer,
+        changes="the node; its account",
+        events=("identity.peer_rotated",),
+        tolerates=("expired",),
+    ),
+)

@@ -1,0 +1,113 @@
+"""The parts that payloads are made of: strict models, and fields with bounds and descriptions.
+
+A payload has exactly the fields of its model, of exactly their types: nothing is converted. The
+descriptions are what docs/spec/rules.md shows.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ledger.code import is_code
+from ledger.primitives import MAX_AMOUNT
+
+MAX_UNITS = 10**9  # thousandths: a million cards
+MAX_PRICE = 10**12  # micro-yuan a unit-hour: a million yuan
+MAX_SECONDS = 10 * 366 * 86_400
+MAX_NOTE = 200
+MAX_CERTIFICATE = 1024
+MAX_REGISTRANT = 36**5 - 1
+MAX_EPOCH = 1 << 32
+FULL_BP = 10_000
+
+
+class Payload(BaseModel):
+    """The data of one kind of transaction."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _of_class(classes: str) -> Callable[[str], str]:
+    def check(code: str) -> str:
+        if not is_code(code) or code[0] not in classes:
+            raise ValueError(f"not a code of class {' or '.join(classes)}")
+        return code
+
+    return check
+
+
+def _is_plain(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+def _is_ascii(text: str) -> str:
+    if not text.isascii():
+        raise ValueError("has characters beyond ASCII")
+    return text
+
+
+IdentityCode = Annotated[
+    str, AfterValidator(_of_class("NRIAPUMS")), Field(description="code of an identity")
+]
+IssuedCode = Annotated[
+    str, AfterValidator(_of_class("RIAPUMS")), Field(description="code of an identity, not N")
+]
+RegionalCode = Annotated[
+    str, AfterValidator(_of_class("R")), Field(description="code of a regional node")
+]
+ProviderCode = Annotated[
+    str, AfterValidator(_of_class("P")), Field(description="code of a provider")
+]
+ResourceCode = Annotated[
+    str, AfterValidator(_of_class("C")), Field(description="code of a resource")
+]
+OfferId = Annotated[
+    str, Field(pattern=r"^offer-[0-9a-f]{32}-[0-9]{1,4}$", description="id of an offer")
+]
+DemandId = Annotated[
+    str, Field(pattern=r"^demand-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a demand")
+]
+LeaseId = Annotated[
+    str, Field(pattern=r"^lease-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a lease")
+]
+Amount = Annotated[int, Field(ge=1, le=MAX_AMOUNT, description="micro-yuan")]
+Price = Annotated[int, Field(ge=1, le=MAX_PRICE, description="micro-yuan a whole unit-hour")]
+Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="thousandths of a unit")]
+Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds")]
+Notice = Annotated[int, Field(ge=0, le=MAX_SECONDS, description="seconds, 0 for none")]
+TimeMs = Annotated[int, Field(ge=1, le=MAX_AMOUNT, description="time in ms")]
+Count = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="count")]
+EpochNumber = Annotated[int, Field(ge=0, le=MAX_EPOCH, description="number of the meter epoch")]
+UnitSeconds = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="used thousandth-unit seconds")]
+BasisPoints = Annotated[int, Field(ge=0, le=FULL_BP, description="basis points")]
+SlaClass = Annotated[int, Field(ge=0, le=1, description="0 without credits, 1 with credits")]
+Registrant = Annotated[
+    int, Field(ge=0, le=MAX_REGISTRANT, description="registrant number, base 36 read as an integer")
+]
+Hash = Annotated[bytes, Field(min_length=32, max_length=32, description="32 bytes")]
+Der = Annotated[
+    bytes, Field(min_length=1, max_length=MAX_CERTIFICATE, description="X.509 certificate, DER")
+]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=120, description="name"),
+    AfterValidator(_is_plain),
+]
+Note = Annotated[
+    str, Field(max_length=MAX_NOTE, description="text, may be empty"), AfterValidator(_is_plain)
+]
+Reference = Annotated[
+    str,
+    Field(max_length=64, description="reference in ASCII, may be empty"),
+    AfterValidator(_is_plain),
+    AfterValidator(_is_ascii),
+]
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=64, description="label in ASCII"),
+    AfterValidator(_is_plain),
+    AfterValidator(_is_ascii),
+]

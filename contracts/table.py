@@ -1,0 +1,97 @@
+"""Tables of records, and the derived tables that follow from them.
+
+1. A table's `project` says what one record contributes to derived tables: entries of its own (an
+   index, a place in a due queue) and shares in sums (what a lease takes of a resource). It reads
+   nothing but the key and the value.
+2. Putting a record applies the difference between what it contributed and what it contributes. A
+   sum of zero is deleted.
+3. So derived tables are pure functions of the records, and `rebuild_derived` makes them anew.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+from contracts.context import Context
+from ledger.codec import Value
+from ledger.record import make_key
+from ledger.state import Reader
+
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Projection:
+    """What one record contributes to derived tables."""
+
+    entries: dict[bytes, Value] = field(default_factory=dict)
+    sums: dict[bytes, int] = field(default_factory=dict)
+
+
+NOTHING = Projection()
+
+
+def project_nothing(_key: bytes, _value: Any) -> Projection:
+    """The projection of a table that nothing is derived from."""
+    return NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[V]):
+    """Records of one layout under keys `name 0x00 field 0x00 ...`."""
+
+    name: str
+    project: Callable[[bytes, V], Projection]
+
+    @property
+    def prefix(self) -> bytes:
+        """What every key of the table begins with."""
+        return make_key(self.name)
+
+    def make_key(self, *fields: str | bytes) -> bytes:
+        """The key of a record."""
+        return make_key(self.name, *fields)
+
+    def get(self, ctx: Context, key: bytes) -> V | None:
+        """The current value under a key, or None."""
+        return cast("V | None", ctx.get(key))
+
+    def put(self, ctx: Context, key: bytes, value: V) -> None:
+        """Write a record and what derives from it."""
+        before = self.get(ctx, key)
+        ctx.put(key, value)
+        _apply_difference(
+            ctx,
+            NOTHING if before is None else self.project(key, before),
+            self.project(key, value),
+        )
+
+
+def _apply_difference(ctx: Context, before: Projection, after: Projection) -> None:
+    for key in before.entries:
+        if key not in after.entries:
+            ctx.put_derived(key, None)
+    for key, value in after.entries.items():
+        if before.entries.get(key) != value:
+            ctx.put_derived(key, value)
+    for key in dict.fromkeys([*before.sums, *after.sums]):
+        change = after.sums.get(key, 0) - before.sums.get(key, 0)
+        if change:
+            ctx.put_derived(key, ((ctx.get_derived(key) or 0) + change) or None)
+
+
+def rebuild_derived(state: Reader, tables: Iterable[Table[Any]]) -> dict[bytes, Value]:
+    """The derived tables of a state, from its records alone, in key order."""
+    derived: dict[bytes, Value] = {}
+    for table in tables:
+        for key, record in state.scan(table.prefix):
+            projection = table.project(key, record.value)
+            derived.update(projection.entries)
+            for name, share in projection.sums.items():
+                derived[name] = derived.get(name, 0) + share
+    return {key: derived[key] for key in sorted(derived) if derived[key] != 0}
+
+
+def make_due_key(clock: str, due_ms: int, action: str, name: str) -> bytes:
+    """The place in a due queue: by time, then action, then the name of what is due."""
+    return make_key("due", clock, due_ms.to_bytes(8, "big"), action, name)
