@@ -1,0 +1,121 @@
+"""Open connections: how many there may be, and how long one may be silent.
+
+aiohttp bounds neither, so a peer would keep every connection that sends its header a byte a minute.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import web
+
+from node.api.limits import Limits
+
+_SWEEP_S: Final = 1.0
+
+
+class Connections:
+    """Every open connection with the moment at which its patience ends."""
+
+    __slots__ = ("_clock", "_deadlines", "_limits", "_sweeper", "refused_count")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._clock = asyncio.get_running_loop().time
+        self._deadlines: dict[asyncio.BaseTransport, float | None] = {}  # None: in a request
+        self._sweeper: asyncio.Task[None] | None = None
+        self.refused_count = 0
+
+    def __len__(self) -> int:
+        return len(self._deadlines)
+
+    def start(self) -> None:
+        """Begin to look for silent connections."""
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End the look-out."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeper
+
+    def open(self, transport: asyncio.Transport) -> bool:
+        """Count a new connection; False where it is one too many and was closed."""
+        if len(self._deadlines) >= self._limits.connections:
+            self.refused_count += 1
+            transport.abort()
+            return False
+        self._deadlines[transport] = self._clock() + self._limits.head_timeout_s
+        return True
+
+    def close(self, transport: asyncio.BaseTransport) -> None:
+        """Forget a connection."""
+        self._deadlines.pop(transport, None)
+
+    def begin(self, request: web.Request) -> None:
+        """A request's header is here."""
+        if request.transport in self._deadlines:
+            self._deadlines[request.transport] = None
+
+    def end(self, request: web.Request) -> None:
+        """A request was answered; the next may take a while."""
+        if request.transport in self._deadlines:
+            self._deadlines[request.transport] = self._clock() + self._limits.idle_timeout_s
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = self._clock()
+            for transport, deadline in list(self._deadlines.items()):
+                if deadline is not None and deadline < now:
+                    self.close(transport)
+                    assert isinstance(transport, asyncio.Transport)
+                    transport.abort()
+
+
+CONNECTIONS: Final = web.AppKey("connections", Connections)
+
+
+class Counted(asyncio.Protocol):
+    """aiohttp's protocol of one connection, counted."""
+
+    __slots__ = ("_connections", "_inner", "_transport")
+
+    def __init__(
+        self, connections: Connections, make_inner: Callable[[], asyncio.Protocol]
+    ) -> None:
+        self._connections = connections
+        self._inner = make_inner()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection on, unless it is one too many."""
+        assert isinstance(transport, asyncio.Transport)
+        if self._connections.open(transport):
+            self._transport = transport
+            self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._transport is not None:
+            self._connections.close(self._transport)
+            self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand the bytes on."""
+        if self._transport is not None:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hand the end on."""
+        return self._inner.eof_received() if self._transport is not None else None
+
+    def pause_writing(self) -> None:
+        """The other side does not take what is written."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The other side takes it again."""
+        self._inner.resume_writing()

@@ -1,0 +1,76 @@
+"""`/v1/history`: every version of a record, and who made it."""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+
+from ledger.record import Record
+from node.api.chain import Chain
+from node.api.context import CONTEXT, answer, read_limit
+from node.api.cursors import compose_cursor, read_cursor
+from node.api.parameters import CURSOR, LIMIT
+from node.api.problems import Problem
+from node.api.routes import Route, json_content, ref
+from node.api.tails import KEY, read_key
+from node.api.values import show_record
+
+_PATH: Final = "/v1/history/"
+_PAUSE: Final = 8  # versions, each of another block, before others get their turn
+
+
+async def get_history(request: web.Request) -> web.Response:
+    """Versions from the first on, each with the transaction that made it."""
+    context = request.app[CONTEXT]
+    key = read_key(request, _PATH)
+    limit = read_limit(request)
+    cursor = CURSOR.read(request)
+    scope = ("history", key)
+    first = 1 if cursor is None else read_cursor(cursor, scope, (int,))[0]
+    current = context.peer.store.state.get(key)
+    if current is None:
+        raise Problem("not-found", "no record has this key")
+    found = context.peer.store.list_versions(key, first, limit)
+    # A version above the final height is on its way to the disk: it comes with the next page.
+    page = [version for version in found if version.version <= current.version]
+    if not page and first <= current.version:
+        raise Problem("pruned", "this peer was restored from a snapshot and lacks these versions")
+    items: list[dict[str, Any]] = []
+    for position, version in enumerate(page):
+        if position % _PAUSE == _PAUSE - 1:
+            await asyncio.sleep(0)
+        items.append(show_record(key, version) | {"made_by": _show_maker(context.chain, version)})
+    more = bool(page) and page[-1].version < current.version
+    following = compose_cursor(scope, [page[-1].version + 1]) if more else None
+    return answer({"at_height": str(context.chain.height), "items": items, "next": following})
+
+
+def _show_maker(chain: Chain, version: Record) -> dict[str, Any] | None:
+    """Who wrote a version; None for the genesis, or where this peer no longer has the block."""
+    header = chain.get_header(version.height)
+    entry = chain.read_entry(version.height, version.index)
+    if header is None or entry is None:
+        return None
+    return {
+        "id": entry.id.hex(),
+        "kind": entry.kind,
+        "signers": list(entry.signers),
+        "height": str(version.height),
+        "index": str(version.index),
+        "time_ms": str(header.time_ms),
+        "rules_version": str(header.rules_version),
+    }
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/history/{key:.+}",
+        get_history,
+        "Every version of a record with the transaction that made it, oldest first",
+        "records",
+        (KEY, LIMIT, CURSOR),
+        answers={200: json_content("A page of versions.", ref("HistoryPage"))},
+        problems=("bad-parameter", "bad-cursor", "not-found", "pruned"),
+    ),
+)

@@ -1,0 +1,57 @@
+"""How much one request, one client and all clients together may cost this peer."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_PATH_CHARACTERS: Final = 2048  # of the path and the query together
+MAX_FIELDS: Final = 16  # of a state key in a path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of the HTTP API; `per_client` ones hold for an address (IPv6: a /64 network).
+
+    max_body_bytes              of a request's body
+    max_batch                   transactions in one submission
+    max_wait_s                  how long a request may wait for finality
+    max_page, default_page      entries of a list
+    requests_per_s, burst       requests a client may send, on average and at once
+    transactions_per_s, burst   transactions a client may submit, on average and at once
+    max_clients                 addresses whose rates are remembered
+    waiters, waiters_per_client requests that wait for finality at one time
+    streams, streams_per_client event streams at one time
+    connections                 open connections
+    head_timeout_s              from the connection, or the last answer's end, to the next header
+    body_timeout_s              from the header to the end of the body
+    idle_timeout_s              between two requests on one connection
+    send_timeout_s              until a reader of events has taken what was written
+    keep_alive_s                between two signs of life on a silent event stream
+    """
+
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_batch: int = 2_000
+    max_wait_s: float = 60.0
+    max_page: int = 500
+    default_page: int = 50
+    requests_per_s: float = 5_000.0
+    requests_burst: int = 10_000
+    transactions_per_s: float = 10_000.0
+    transactions_burst: int = 20_000
+    max_clients: int = 10_000
+    waiters: int = 2_048
+    waiters_per_client: int = 1_024
+    streams: int = 128
+    streams_per_client: int = 32
+    connections: int = 4_096
+    head_timeout_s: float = 15.0
+    body_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    send_timeout_s: float = 10.0
+    keep_alive_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Hold the relations between the bounds."""
+        assert 1 <= self.default_page <= self.max_page
+        assert self.transactions_burst >= self.max_batch, "a whole batch must fit a full bucket"
+        assert self.streams_per_client <= self.streams
+        assert self.waiters_per_client <= self.waiters

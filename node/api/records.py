@@ -1,0 +1,81 @@
+"""`/v1/records`: the records that stand now."""
+
+from itertools import islice
+from typing import Final
+
+from aiohttp import web
+
+from node.api.context import CONTEXT, answer, read_limit
+from node.api.cursors import compose_cursor, read_cursor
+from node.api.parameters import CURSOR, LIMIT, SWITCH, Parameter, parse_switch
+from node.api.problems import Problem
+from node.api.routes import Route, json_content, ref
+from node.api.tails import KEY, read_key
+from node.api.values import show_record
+
+_PATH: Final = "/v1/records/"
+PREFIX: Final = Parameter(
+    "prefix",
+    "List every record whose key begins with these fields, in key order.",
+    parse_switch,
+    SWITCH,
+    False,
+)
+
+
+async def get_records(request: web.Request) -> web.Response:
+    """One record, or a page of those under a prefix."""
+    key = read_key(request, _PATH)
+    if PREFIX.read(request):
+        return _list_records(request, key)
+    for parameter in (LIMIT, CURSOR):
+        if parameter.read(request) is not None:
+            raise Problem("unknown-parameter", f"{parameter.name} is for lists: add prefix=true")
+    store = request.app[CONTEXT].peer.store
+    height = store.height
+    record = store.state.get(key)
+    if record is None:
+        raise Problem(
+            "not-found", "no record has this key; with prefix=true those below it are listed"
+        )
+    return answer({"at_height": str(height), "record": show_record(key, record)})
+
+
+def _list_records(request: web.Request, prefix: bytes) -> web.Response:
+    store = request.app[CONTEXT].peer.store
+    limit = read_limit(request)
+    cursor = CURSOR.read(request)
+    scope = ("records", prefix)
+    after = b""
+    if cursor is not None:
+        after = read_cursor(cursor, scope, (bytes,))[0]
+        if not after.startswith(prefix):
+            raise Problem("bad-cursor", "the cursor is damaged")
+    found = list(islice(store.state.scan(prefix, after), limit + 1))
+    page = found[:limit]
+    more = len(found) > limit
+    return answer(
+        {
+            "at_height": str(store.height),
+            "items": [show_record(key, record) for key, record in page],
+            "next": compose_cursor(scope, [page[-1][0]]) if more else None,
+        }
+    )
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/records/{key:.+}",
+        get_records,
+        "A current record, or with `prefix=true` a page of those below it",
+        "records",
+        (KEY, PREFIX, LIMIT, CURSOR),
+        answers={
+            200: json_content(
+                "The record, or a page.", {"oneOf": [ref("CurrentRecord"), ref("RecordPage")]}
+            )
+        },
+        problems=("bad-parameter", "bad-cursor", "not-found"),
+    ),
+)
