@@ -55,7 +55,7 @@ class FinalState:
 
     def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
         """The derived values under a prefix in key order."""
-        start = schema.derived_key(max(prefix, after + b"\x00") if after else prefix)
+        start = schema.derived_key(max(prefix, after + b"\x00"))
         for key, data in self._view.scan(start, prefix_end(schema.derived_key(prefix))):
             yield key[1:], codec.decode_trusted(data)
 

@@ -126,7 +126,8 @@ class _SortedKeys:
 
     def within(self, items: dict[bytes, Value], prefix: bytes, after: bytes) -> Iterable[bytes]:
         keys = self._sorted(items)
-        start = bisect_left(keys, max(prefix, after + b"\x00") if after else prefix)
+        # The empty key is the tree's sentinel and no record: with `after` empty it is left out too.
+        start = bisect_left(keys, max(prefix, after + b"\x00"))
         end = start
         while end < len(keys) and keys[end].startswith(prefix):
             end += 1
@@ -153,3 +154,29 @@ def _merge(
     while lower is not None:
         yield lower
         lower = next(below, None)
+
+
+class Empty:
+    """The state before the genesis: a reader of nothing."""
+
+    __slots__ = ()
+
+    def get(self, key: bytes) -> Record | None:  # noqa: ARG002
+        """Nothing."""
+        return None
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Record]]:  # noqa: ARG002
+        """Nothing."""
+        return iter(())
+
+    def find_predecessor(self, key: bytes) -> bytes:  # noqa: ARG002
+        """The sentinel's key."""
+        return b""
+
+    def get_derived(self, key: bytes) -> Value:  # noqa: ARG002
+        """Nothing."""
+        return None
+
+    def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:  # noqa: ARG002
+        """Nothing."""
+        return iter(())

@@ -62,6 +62,7 @@ class Store:
     def __init__(self, disk: KeyValue, genesis: SealedBlock) -> None:
         self._disk = disk
         self._genesis_hash = genesis.block.header.parent
+        self._genesis_block_hash = genesis.block.hash
         self._check_format()
         if disk.get(schema.META_FINAL) is None:
             disk.write(_compose_block(genesis), sync=True)
@@ -115,8 +116,8 @@ class Store:
     ) -> None:
         """Write a run of blocks, the last of which the certificate finalizes, in one batch.
 
-        Where that block ends its epoch, `next_validators` is the set that its header commits for the
-        next one: (code, validator key) by code.
+        Where that block ends its epoch, `next_validators` is the set that its header commits for
+        the next one: (code, validator key) by code.
         """
         changes: list[Change] = []
         for block in blocks:
@@ -155,6 +156,16 @@ class Store:
     def get_header_bytes(self, height: int) -> bytes | None:
         """The canonical header at a height."""
         return self._disk.get(schema.header_key(height)) if 0 <= height <= self.height else None
+
+    def get_header_hash(self, height: int) -> Digest | None:
+        """The hash of the final block at a height."""
+        data = self.get_header_bytes(height)
+        return None if data is None else compute_header_hash(data)
+
+    @property
+    def genesis_block_hash(self) -> Digest:
+        """The hash of block 0."""
+        return self._genesis_block_hash
 
     def find_height(self, header_hash: Digest) -> int | None:
         """The height of a final block by its hash."""

@@ -172,12 +172,28 @@ def seal(parent: View, layer: Layer) -> Overlay:
 
 def rebuild(records: Iterable[tuple[bytes, Record]]) -> Tree:
     """The tree of all records of a final state, the sentinel's included."""
-    leaves: list[tuple[int, bytes]] = [
-        (record.slot, _leaf_of(key, record)) for key, record in records
-    ]
+    leaves, count = bytearray(), 0
+    for key, record in records:
+        at = record.slot * 32
+        if at >= len(leaves):
+            leaves.extend(bytes(at // BUNDLE * BUNDLE + BUNDLE - len(leaves)))
+        leaves[at : at + 32] = _leaf_of(key, record)
+        count += 1
+    levels = [leaves]
+    for level in range(1, compute_depth(count) + 1):
+        levels.append(_compute_level(level, levels[-1]))
     tree = Tree()
-    tree.fold(update(tree, leaves, len(leaves)))
+    tree.levels, tree.count = levels[: max(1, len(levels) - 1)], count
+    tree.root = compute_state_root(count, bytes(levels[-1][:32]))
     return tree
+
+
+def _compute_level(level: int, below: bytearray) -> bytearray:
+    nodes = bytearray()
+    for at in range(0, len(below), BUNDLE):
+        nodes += compute_node(level, bytes(below[at : at + BUNDLE]))
+    nodes.extend(bytes(-len(nodes) % BUNDLE))
+    return nodes
 
 
 def iterate_path(view: View, slot: int) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The unfinalized blocks: a small tree of sealed blocks on the last final one.
 
-Blocks stand here from their execution until they are final and on disk (then they are folded into the
-store's state) or a block beside them is final (then they are dropped).
+Blocks stand here from their execution until they are final and on disk (then they are folded into
+the store's state) or a block beside them is final (then they are dropped).
 """
 
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Chain:
         return self._decided[-1].block.hash if self._decided else self.store.hash
 
     def decide(self, hash_: Digest) -> list[SealedBlock]:
-        """A block is final: the newly final ones in order, to be written; the losers are dropped."""
+        """A block is final: the newly final ones in order, to be written; losers are dropped."""
         branch = [item for item in self.list_branch(hash_) if item.height > self.decided_height]
         if not branch:
             return []

@@ -1,10 +1,10 @@
 """The errors of a peer.
 
-    NodeError
-    ├── Refused             a submission that can never be ordered, or not now (`retry` says which)
-    ├── ConfigError         the operator's files do not fit together
-    ├── Diverged            this peer computed other roots than a certified block has: it stops
-    └── NetworkError        the other peer is not who it should be, or speaks garbage
+NodeError
+├── Refused             a submission that can never be ordered, or not now (`retry` says which)
+├── ConfigError         the operator's files do not fit together
+├── Diverged            this peer computed other roots than a certified block has: it stops
+└── NetworkError        the other peer is not who it should be, or speaks garbage
 """
 
 

@@ -1,7 +1,7 @@
 """Executing blocks: from a parent and transactions to a sealed block with every root.
 
-A proposer and a validator run the same function: the validator then compares the header it made with
-the one it was given, byte for byte.
+A proposer and a validator run the same function: the validator then compares the header it made
+with the one it was given, byte for byte.
 """
 
 from collections.abc import Sequence
@@ -49,9 +49,7 @@ def parent_of_store(store: Store) -> Parent:
 
 def parent_of_sealed(sealed: SealedBlock) -> Parent:
     """An unfinalized block as a parent."""
-    return Parent(
-        sealed.block.hash, sealed.block.header, sealed.layer, sealed.tree, sealed.history
-    )
+    return Parent(sealed.block.hash, sealed.block.header, sealed.layer, sealed.tree, sealed.history)
 
 
 def execute_block(
@@ -108,9 +106,7 @@ def execute_block(
 
 def compute_validator_set(state: Reader) -> ValidatorSet:
     """The validators that a state names."""
-    return ValidatorSet(
-        (Code(code), key) for code, key in machine.compute_validators(state)
-    )
+    return ValidatorSet((Code(code), key) for code, key in machine.compute_validators(state))
 
 
 def _compute_next_hash(layer: Layer, validators: ValidatorSet) -> Digest:

@@ -97,14 +97,7 @@ class Range:
 
 
 Frame: TypeAlias = (
-    Hello
-    | Consensus
-    | Transactions
-    | WantTransactions
-    | WantBlock
-    | BlockBody
-    | WantRange
-    | Range
+    Hello | Consensus | Transactions | WantTransactions | WantBlock | BlockBody | WantRange | Range
 )
 
 

@@ -1,9 +1,9 @@
 """Transactions on their way in: checked once, remembered, offered on.
 
-1. Decoded once, hashed once, each signature checked once; the result is kept with the transaction in
-   the mempool.
-2. What a client handed in is *accepted* when it is synced in the journal. From then on this peer offers
-   it until it is final or its `until` has passed.
+1. Decoded once, hashed once, each signature checked once; the result is kept with the transaction
+   in the mempool.
+2. What a client handed in is *accepted* when it is synced in the journal. From then on this peer
+   offers it until it is final or its `until` has passed.
 3. What another peer sent is only kept in memory.
 """
 
@@ -63,7 +63,8 @@ class Intake:
         self._accepted: dict[Digest, Transaction] = {}
         self._recent: dict[Digest, Status] = {}
         self._waiters: dict[Digest, list[Callable[[Status], None]]] = {}
-        self._unverified: set[Digest] = set()
+        self._unverified: set[Digest] = set()  # ids
+        self._checking: set[Digest] = set()  # hashes of the same
         self.refused_count = 0
 
     # --- what clients hand in
@@ -100,7 +101,7 @@ class Intake:
             keys = self._resolve(transaction)
         else:
             keys = waiting.keys
-        self._unverified.add(transaction.id)
+        self._begin_check(transaction)
         return None, (transaction, keys)
 
     def _decode(self, raw: bytes) -> Transaction:
@@ -143,7 +144,7 @@ class Intake:
     ) -> None:
         added: list[Pending] = []
         for (transaction, keys), place, is_valid in zip(jobs, places, valid, strict=True):
-            self._unverified.discard(transaction.id)
+            self._end_check(transaction)
             if not is_valid:
                 self.refused_count += 1
                 submission.answers[place] = Refused(
@@ -189,7 +190,7 @@ class Intake:
             except Refused:
                 self.refused_count += 1
                 continue
-            self._unverified.add(transaction.id)
+            self._begin_check(transaction)
         if jobs:
             self._ports.verify(jobs, lambda valid: self._received(jobs, valid, sender))
 
@@ -203,7 +204,7 @@ class Intake:
     def _received(self, jobs: list[Job], valid: list[bool], sender: str) -> None:
         added: list[Pending] = []
         for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
-            self._unverified.discard(transaction.id)
+            self._end_check(transaction)
             if is_valid:
                 pending = Pending(transaction, keys)
                 self._mempool.add(pending)
@@ -212,6 +213,14 @@ class Intake:
                 self.refused_count += 1
         if added:
             self._on_added(added, sender)
+
+    def _begin_check(self, transaction: Transaction) -> None:
+        self._unverified.add(transaction.id)
+        self._checking.add(transaction.hash)
+
+    def _end_check(self, transaction: Transaction) -> None:
+        self._unverified.discard(transaction.id)
+        self._checking.discard(transaction.hash)
 
     # --- what becomes of them
 
@@ -284,6 +293,10 @@ class Intake:
                 self._forget([transaction.id])
         if added:
             self._on_added(added, None)
+
+    def is_checking(self, hash_: Digest) -> bool:
+        """Whether this transaction's signatures are being checked just now."""
+        return hash_ in self._checking
 
     def list_accepted(self) -> list[bytes]:
         """What is offered still, as bytes."""

@@ -12,6 +12,7 @@ backup: this peer must not vote before the next epoch (DESIGN section 3, recover
 from collections.abc import Iterator, Sequence
 
 from ledger import codec
+from ledger.block import decode_header
 from ledger.keyvalue import Change, KeyValue, prefix_end
 from ledger.primitives import Digest
 from node.frames import BlockBody
@@ -75,9 +76,12 @@ class Journal:
         header, raws, certificate = codec.decode_trusted(data)
         return BlockBody(header, tuple(raws), certificate)
 
-    def list_bodies(self) -> list[Digest]:
-        """The hashes of all kept bodies."""
-        return [Digest(key[1:]) for key, _ in self.disk.scan(b"y", b"z")]
+    def list_bodies(self) -> list[tuple[Digest, int]]:
+        """The hashes of all kept bodies, with their heights."""
+        return [
+            (Digest(key[1:]), decode_header(codec.decode_trusted(data)[0]).height)
+            for key, data in self.disk.scan(b"y", b"z")
+        ]
 
     def compose_accepted(self, id_: Digest, raw: bytes) -> Change:
         """Remember an acknowledged transaction."""

@@ -1,14 +1,14 @@
 """Judging blocks: from a header and hashes to an executed block whose every root agrees, or not.
 
-A block is *parked* until its parent is executed, its transactions are here, and their signatures are
-checked under the keys of the parent's state. Then it is executed at once. Three parties park blocks: a
-proposal to be voted on, a certified block whose body was missing, and block sync; one block may be all
-three, and is executed once.
+A block is *parked* until its parent is executed, its transactions are here, and their signatures
+are checked under the keys of the parent's state. Then it is executed at once. Three parties park
+blocks: a proposal to be voted on, a certified block whose body was missing, and block sync; one
+block may be all three, and is executed once.
 
 Rules of a block (docs/spec/block.md): height, parent, epoch, validators and chain follow from the
 parent; time is above the parent's; count and bytes are within the limits; every transaction is well
-formed, of a known kind, alive at this height, seen nowhere before, signed by the keys that the parent's
-state names.
+formed, of a known kind, alive at this height, seen nowhere before, signed by the keys that the
+parent's state names.
 """
 
 import enum
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from consensus.validators import ValidatorSet
 from contracts import machine
 from ledger.block import Block
+from ledger.crypto import sha256
 from ledger.errors import LedgerError
 from ledger.primitives import Digest, PublicKey
 from ledger.sealed import SealedBlock
@@ -54,6 +55,7 @@ class Parked:
     sources: list[str] = field(default_factory=list)
     is_certified: bool = False
     is_verifying: bool = False
+    turn: int = 0  # which source is asked next
 
     @property
     def missing(self) -> list[Digest]:
@@ -122,11 +124,13 @@ class Judge:
         self._fill(parked, raws)
         self._advance(parked)
 
-    def take(self, raws: Iterable[bytes], hashes: Iterable[Digest]) -> None:
+    def take(self, raws: Iterable[bytes]) -> None:
         """Transactions came; those that a parked block lacks are filled in."""
+        if not self._wanted:
+            return
         touched: dict[Digest, Parked] = {}
-        for raw, hash_ in zip(raws, hashes, strict=True):
-            for block_hash in sorted(self._wanted.get(hash_, ())):
+        for raw in raws:
+            for block_hash in sorted(self._wanted.get(sha256(raw), ())):
                 parked = self._parked.get(block_hash)
                 if parked is not None:
                     self._fill(parked, (raw,))
@@ -304,9 +308,7 @@ class Judge:
             parked.checked[transaction.hash] = keys
         self._advance(parked)
 
-    def _execute(
-        self, parked: Parked, transactions: Sequence[Transaction], parent: Parent
-    ) -> None:
+    def _execute(self, parked: Parked, transactions: Sequence[Transaction], parent: Parent) -> None:
         block = parked.block
         header = block.header
         assert self.validators is not None

@@ -3,13 +3,14 @@
 1. A range is a run of blocks on this peer's last final one, with a finalization of its last. The
    certificate and the chain of hashes are checked before a transaction is looked at; so a peer can
    waste this one's time with at most one range.
-2. Each block is then executed and its header compared, as in consensus. A finalized block that executes
-   differently here means that this peer has diverged.
+2. Each block is then executed and its header compared, as in consensus. A finalized block that
+   executes differently here means that this peer has diverged.
 3. One range is asked for at a time. Who does not answer within a while is passed over for the next.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from consensus.certificate import Certificate, verify_certificate
 from consensus.validators import ValidatorSet
@@ -47,6 +48,7 @@ class Sync:
         on_synced: Callable[[Certificate, Block], None],
         on_diverged: Callable[[Block, str], None],
         decided_height: Callable[[], int],
+        is_behind: Callable[[], bool],
     ) -> None:
         self._store = store
         self._judge = judge
@@ -55,6 +57,7 @@ class Sync:
         self._on_synced = on_synced
         self._on_diverged = on_diverged
         self._decided_height = decided_height
+        self._is_behind = is_behind
         self._heights: dict[str, int] = {}
         self._asked = ""
         self._turn = 0
@@ -116,9 +119,10 @@ class Sync:
         self._asked = ""
         self._ports.cancel_timer("sync")
         if not range_.blocks:
-            # This peer has no more than we do. Ask on only while another is known to have more.
-            self._heights[sender] = min(self._heights.get(sender, 0), self._decided_height())
-            self._wanted = any(h > self._decided_height() for h in self._heights.values())
+            # This peer has no more than we do. Ask on only while somebody is known to have more.
+            decided = self._decided_height()
+            self._heights[sender] = min(self._heights.get(sender, 0), decided)
+            self._wanted = self._is_behind() or any(h > decided for h in self._heights.values())
             self._again(IDLE_RETRY_MS)
             return
         try:
@@ -131,9 +135,7 @@ class Sync:
             return
         self._target = _Target(certificate, blocks[-1][0])
         for block, body in blocks:
-            self._judge.park(
-                block, body.raws, sender, self._hear_of(block), is_certified=True
-            )
+            self._judge.park(block, body.raws, sender, self._hear_of(block), is_certified=True)
 
     def _check(self, range_: Range) -> tuple[list[tuple[Block, BlockBody]], Certificate]:
         certificate = Certificate.decode(range_.finalization)
@@ -144,7 +146,7 @@ class Sync:
         blocks = [(block_of_body(body), body) for body in range_.blocks]
         if blocks[-1][0].hash != certificate.block:
             raise FormatError("the finalization is of another block than the range's last")
-        for (above, _), (block, _) in zip(blocks, blocks[1:], strict=False):
+        for (above, _), (block, _) in pairwise(blocks):
             if block.header.parent != above.hash:
                 raise FormatError("the blocks of the range do not follow each other")
         decided = self._decided_height()

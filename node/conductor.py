@@ -1,0 +1,332 @@
+"""Performing what consensus decides: from the core's actions to ports, judge, fetch and chain.
+
+The core is pure and knows digests only. Here its proposals become blocks, its votes leave through
+the outbox, its certificates finalize. No decision is taken here that the core did not take.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from consensus import action as acts
+from consensus.certificate import Certificate
+from consensus.event import (
+    Event,
+    Executed,
+    Judged,
+    PendingChanged,
+    Proposed,
+    Started,
+    TimerFired,
+    TimerKind,
+    Verdict,
+)
+from consensus.message import (
+    CertificateMessage,
+    Message,
+    Proposal,
+    encode_message,
+)
+from consensus.vote import VoteKind
+from ledger import codec, shape
+from ledger.block import (
+    MAX_BLOCK_TRANSACTIONS,
+    MAX_HEADER_BYTES,
+    Block,
+    decode_header,
+    make_block_of_parts,
+)
+from ledger.errors import FormatError, LedgerError
+from ledger.primitives import Code, Digest
+from ledger.state import Reader
+from node.frames import Consensus
+from node.journal import Journal
+from node.judge import Outcome
+from node.ports import Ports
+from node.sync import block_of_body, compose_payload
+
+if TYPE_CHECKING:
+    from node.replica import Replica
+
+_log = logging.getLogger("suanlian.consensus")
+
+
+class Conductor:
+    """Feeds events to the core and performs its actions in order."""
+
+    def __init__(self, replica: Replica, ports: Ports, journal: Journal) -> None:
+        self._replica = replica
+        self._ports = ports
+        self._journal = journal
+        self._certified: Digest = replica.store.hash
+        self._is_pending = False
+        self._events: deque[Event] = deque()
+        self._is_stepping = False
+        self._bodies: dict[Digest, int] = dict(journal.list_bodies())
+
+    def frame_of(self, message: Message) -> Consensus:
+        """A message of consensus as a frame."""
+        return Consensus(encode_message(message))
+
+    def step(self, event: Event) -> None:
+        """Let an event happen; events that arise meanwhile follow in order."""
+        self._events.append(event)
+        if self._is_stepping:
+            return
+        self._is_stepping = True
+        try:
+            while self._events and not self._replica.has_stopped:
+                core = self._replica.core
+                actions = core.step(self._events.popleft(), self._ports.monotonic_ms())
+                for action in actions:
+                    self._perform(action)
+        finally:
+            self._is_stepping = False
+
+    def enter_epoch(self) -> None:
+        """A new core stands: what was set for the old one no longer counts."""
+        self._events.clear()
+        self._certified = self._replica.store.hash
+        self._is_pending = False
+        for kind in TimerKind:
+            self._ports.cancel_timer(f"core {kind.value}")
+        self._ports.cancel_timer("propose")
+        self.step(Started())
+
+    def best_state(self) -> Reader:
+        """The state after the newest certified block that is executed here."""
+        sealed = self._replica.chain.get(self._certified)
+        return self._replica.store.state if sealed is None else sealed.layer
+
+    def update_pending(self) -> None:
+        """Tell the core whether transactions wait that no certified block holds."""
+        mempool = self._replica.mempool
+        waiting = len(mempool)
+        if waiting:
+            branch = self._replica.chain.list_branch_ids(self._certified)
+            if len(branch) >= waiting:
+                waiting -= sum(mempool.has_id(id_) for id_ in branch)
+        is_pending = waiting > 0
+        if is_pending != self._is_pending:
+            self._is_pending = is_pending
+            self.step(PendingChanged(is_pending))
+
+    # --- actions
+
+    def _perform(self, action: acts.Action) -> None:
+        match action:
+            case acts.Persist(records, body, sync):
+                self._persist(records, body, sync)
+            case acts.Broadcast(message):
+                self._broadcast(message)
+            case acts.Send(to, message):
+                frame = self.frame_of(message)
+                self._replica.outbox.say(lambda: self._ports.send([to], frame))
+            case acts.Judge(proposal):
+                self._judge(proposal)
+            case acts.Fetch(block, _, signers):
+                self._fetch(block, signers)
+            case acts.Propose():
+                self._propose(action)
+            case acts.SetTimer():
+                self._set_timer(action)
+            case acts.CancelTimer(kind):
+                self._ports.cancel_timer(f"core {kind.value}")
+            case _:
+                self._announce(action)
+
+    def _announce(self, action: acts.Action) -> None:
+        """What the core says about the chain, rather than asks for."""
+        match action:
+            case acts.Certified(certificate):
+                self._certified = certificate.block
+                self.update_pending()
+            case acts.Finalized(certificate) | acts.EpochEnded(certificate):
+                self._replica.finalize(certificate)
+            case acts.OlderEpoch(to, epoch):
+                self._send_epoch_end(to, epoch)
+            case acts.Diverged(block, _):
+                self._replica.diverge(block, "")
+            case acts.DoubleSigned(first, second):
+                self._replica.counters.double_signed += 1
+                _log.error("double signing: %r and %r by %d", first.vote, second.vote, first.signer)
+            case acts.KeyElsewhere(evidence):
+                _log.error(
+                    "this validator's key signed %r, which is not in this journal: the key runs "
+                    "elsewhere, or the journal is old. No votes in this epoch.",
+                    evidence.vote,
+                )
+            case acts.Recovered(view):
+                _log.info("voting again from view %d", view)
+            case _:
+                raise AssertionError(f"an action that nobody performs: {action!r}")
+
+    def _persist(self, records: Sequence[bytes], body: Digest | None, sync: bool) -> None:
+        if self._journal.is_long:
+            changes = self._journal.compose_rewrite(self._replica.core.records())
+        else:
+            changes = self._journal.compose_records(records)
+        if body is not None and body not in self._bodies:
+            kept = self._replica.find_body(body)
+            assert kept is not None, "a vote for a block without a body"
+            changes.append(self._journal.compose_body(body, kept))
+            sealed = self._replica.chain.get(body)
+            self._bodies[body] = sealed.height if sealed else 0
+        self._replica.outbox.persist(changes, sync)
+
+    def forget_bodies(self) -> None:
+        """Bodies at or below the final height are in the store or lost."""
+        height = self._replica.store.height
+        gone = [hash_ for hash_, at in self._bodies.items() if at <= height]
+        if gone:
+            for hash_ in gone:
+                del self._bodies[hash_]
+            changes = [self._journal.forget_body(hash_) for hash_ in gone]
+            self._replica.outbox.persist(changes, False)
+
+    def _broadcast(self, message: Message) -> None:
+        frame = self.frame_of(message)
+        is_for_all = (
+            isinstance(message, CertificateMessage)
+            and message.certificate.kind is VoteKind.FINALIZE
+        )
+
+        def speak() -> None:
+            replica = self._replica
+            to = self._ports.list_connected() if is_for_all else replica.list_voters()
+            self._ports.send(to, frame)
+
+        self._replica.outbox.say(speak)
+
+    def _set_timer(self, action: acts.SetTimer) -> None:
+        timer = action.timer
+        self._ports.set_timer(
+            f"core {timer.kind.value}", action.deadline_ms, lambda: self.step(TimerFired(timer))
+        )
+
+    def _send_epoch_end(self, to: Code, epoch: int) -> None:
+        end = self._replica.store.get_epoch_end(epoch)
+        if end is not None:
+            message = CertificateMessage(Certificate.decode(end.finalization))
+            self._ports.send([to], self.frame_of(message))
+
+    # --- proposals
+
+    def _propose(self, request: acts.Propose) -> None:
+        wait_ms = self._replica.proposer.compute_wait_ms(request)
+        if wait_ms:
+            at_ms = self._ports.monotonic_ms() + wait_ms
+            self._ports.set_timer("propose", at_ms, lambda: self._make(request))
+        else:
+            self._make(request)
+
+    def _make(self, request: acts.Propose) -> None:
+        replica = self._replica
+        epoch = replica.core.status().epoch
+        sealed = replica.proposer.propose(request, epoch, replica.validators)
+        if sealed is None:
+            return
+        replica.chain.add(sealed)
+        block = sealed.block
+        self.step(
+            Proposed(
+                request.view,
+                request.parent,
+                block.hash,
+                compose_payload(block),
+                block.header.is_last_of_epoch,
+            )
+        )
+
+    def _judge(self, proposal: Proposal) -> None:
+        vote = proposal.signed.vote
+        try:
+            block = self._read_proposal(proposal)
+        except LedgerError as error:
+            _log.warning("a proposal is wrong: %s", error)
+            self.step(Judged(vote, Verdict.INVALID))
+            return
+
+        def heard(outcome: Outcome, reason: str) -> None:
+            if outcome is Outcome.INVALID:
+                _log.warning("block %s is invalid: %s", block.hash.hex()[:16], reason)
+                self.step(Judged(vote, Verdict.INVALID))
+            else:
+                self.step(Judged(vote, Verdict.VALID, block.header.is_last_of_epoch))
+
+        proposer = self._replica.validators.codes[proposal.signed.signer]
+        self._park(block, (), proposer, heard, is_certified=False)
+
+    def _read_proposal(self, proposal: Proposal) -> Block:
+        """The block of a proposal; raises LedgerError where it is not what the vote claims."""
+        vote = proposal.signed.vote
+        header_bytes, hashes = shape.check_tuple(codec.decode(proposal.payload), "a payload", 2)
+        certificate = proposal.parent_certificate
+        block = make_block_of_parts(
+            decode_header(shape.check_blob(header_bytes, "header", MAX_HEADER_BYTES)),
+            header_bytes,
+            [
+                shape.check_digest(item, "a hash")
+                for item in shape.check_list(hashes, "hashes", MAX_BLOCK_TRANSACTIONS)
+            ],
+            b"" if certificate is None else certificate.encode(),
+        )
+        header = block.header
+        leader = self._replica.validators.codes[proposal.signed.signer]
+        if certificate is None:
+            parent = self._replica.store.genesis_block_hash
+        else:
+            parent = certificate.block
+        if block.hash != vote.block or header.parent != parent:
+            raise FormatError("the vote is for another block than the proposal carries")
+        if (header.epoch, header.view, header.proposer) != (vote.epoch, vote.view, leader):
+            raise FormatError("epoch, view or proposer is not the vote's")
+        return block
+
+    def _fetch(self, hash_: Digest, signers: Sequence[Code]) -> None:
+        if not self._replica.is_validator:
+            return  # those without a vote follow by block sync
+        sealed = self._replica.chain.get(hash_)
+        if sealed is not None:
+            self.step(Executed(hash_, sealed.block.header.is_last_of_epoch))
+            return
+        waiting = self._replica.judge.get(hash_)
+        kept = self._journal.get_body(hash_)
+        if kept is not None:
+            self.park_certified(block_of_body(kept), kept.raws, "")
+        elif waiting is not None:
+            self._replica.judge.park(
+                waiting.block, (), "", self._hear_certified(waiting.block), is_certified=True
+            )
+        self._replica.counters.fetches += 1
+        if self._replica.chain.get(hash_) is None:
+            self._replica.fetch.want_block(hash_, signers)
+
+    def park_certified(self, block: Block, raws: Sequence[bytes], source: str) -> None:
+        """The body of a certified block came."""
+        self._replica.fetch.got(block.hash)
+        self._park(block, raws, source, self._hear_certified(block), is_certified=True)
+
+    def _hear_certified(self, block: Block) -> Callable[[Outcome, str], None]:
+        def heard(outcome: Outcome, _: str) -> None:
+            matches = outcome is Outcome.EXECUTED
+            self.step(Executed(block.hash, block.header.is_last_of_epoch, matches))
+
+        return heard
+
+    def _park(
+        self,
+        block: Block,
+        raws: Sequence[bytes],
+        source: str,
+        heard: Callable[[Outcome, str], None],
+        is_certified: bool,
+    ) -> None:
+        judge = self._replica.judge
+        judge.park(block, raws, source, heard, is_certified)
+        parked = judge.get(block.hash)
+        if parked is not None and parked.missing:
+            self._replica.fetch.want_transactions()

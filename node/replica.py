@@ -1,0 +1,477 @@
+"""A peer without its shell: consensus, execution, mempool, store and sync, behind ports.
+
+    frames, submissions, timers  -->  Replica  -->  Ports (network, clock, disk, processor)
+
+1. Everything happens on one queue of events: no method is entered while another runs.
+2. What consensus says passes the outbox: it leaves behind what had to be written before it.
+3. A block is final for the world when the store has it: only then are clients answered, the state
+   is folded and bodies are forgotten.
+4. Members of the running epoch vote. All others follow by block sync and offer what they accepted
+   to the validators they are connected to.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from consensus import journal as core_journal
+from consensus.certificate import Certificate
+from consensus.core import Core
+from consensus.core import Status as CoreStatus
+from consensus.event import Received, Started, Synced
+from consensus.message import CertificateMessage, decode_message
+from consensus.root import Root
+from consensus.settings import Settings
+from consensus.validators import ValidatorSet
+from consensus.voting import Voice
+from ledger.block import Block
+from ledger.crypto import Domain, Purpose, SigningKey
+from ledger.genesis import Genesis
+from ledger.primitives import Code, Digest, Epoch, PublicKey
+from ledger.sealed import SealedBlock
+from ledger.state import Reader
+from ledger.store import Store
+from node.chain import Chain
+from node.conductor import Conductor
+from node.errors import Diverged
+from node.execution import compute_validator_set
+from node.fetch import Fetch
+from node.frames import (
+    BlockBody,
+    Consensus,
+    Frame,
+    Hello,
+    Range,
+    Transactions,
+    WantBlock,
+    WantRange,
+    WantTransactions,
+)
+from node.intake import Answer, Intake
+from node.journal import Journal
+from node.judge import Judge, resolve_keys
+from node.limits import limits_of_genesis
+from node.mempool import Mempool, MempoolLimits, Pending
+from node.outbox import Outbox
+from node.ports import Ports
+from node.propose import Proposer
+from node.sync import Sync, block_of_body
+
+_log = logging.getLogger("suanlian.replica")
+MAX_SERVED_TRANSACTIONS = 4096
+RETRY_MS = 1_000
+
+
+@dataclass(slots=True)
+class Counters:
+    """What metrics read; only ever grows, but for the gauges at the end."""
+
+    blocks: int = 0
+    transactions: int = 0
+    failures: int = 0
+    frames: dict[str, int] = field(default_factory=dict)
+    garbage: int = 0
+    fetches: int = 0
+    nullifications: int = 0
+    double_signed: int = 0
+    epoch_changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this peer is; `voter_keys` are the validator keys that it holds, none for an observer."""
+
+    code: str
+    voter_keys: tuple[SigningKey, ...] = ()
+
+
+class Replica:
+    """One peer of the network, driven by whoever provides its ports."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        genesis: Genesis,
+        store: Store,
+        journal: Journal,
+        ports: Ports,
+        limits: MempoolLimits,
+        may_vote: bool = True,
+        on_final: Callable[[Sequence[SealedBlock]], None] = lambda _: None,
+    ) -> None:
+        self.identity = identity
+        self.genesis = genesis
+        self.store = store
+        self.counters = Counters()
+        self.voted_at_ms = 0
+        self.final_at_ms = ports.monotonic_ms()
+        self._journal = journal
+        self._ports = ports
+        self._on_final = on_final
+        self._may_vote = may_vote
+        self._domain = Domain(Purpose.VOTE, genesis.hash)
+        self._commits: list[tuple[list[SealedBlock], Certificate]] = []
+        self._is_committing = False
+        self._unreached: Certificate | None = None
+        self.has_stopped = False
+        self.chain = Chain(store)
+        self.mempool = Mempool(limits)
+        self.outbox = Outbox(ports.write_journal)
+        block_limits = limits_of_genesis(genesis)
+        self.judge = Judge(
+            self.chain,
+            self.mempool,
+            ports,
+            block_limits,
+            genesis.chain,
+            genesis.hash,
+            self._executed,
+        )
+        self.fetch = Fetch(self.judge, ports, lambda hash_: self.intake.is_checking(hash_))
+        self.intake = Intake(
+            genesis.chain,
+            block_limits.window,
+            store,
+            journal,
+            self.mempool,
+            ports,
+            self._best_state,
+            self._added,
+        )
+        self.proposer = Proposer(
+            identity.code, self.chain, self.mempool, ports, block_limits, genesis.hash
+        )
+        self.sync = Sync(
+            store,
+            self.judge,
+            ports,
+            self._domain,
+            self._synced,
+            lambda block, reason: self.diverge(block.hash, reason),
+            lambda: self.chain.decided_height,
+            lambda: self._unreached is not None,
+        )
+        self.conductor = Conductor(self, ports, journal)
+        self._settings = Settings(
+            delta_ms=genesis.consensus.delta_ms, heartbeat_ms=genesis.consensus.heartbeat_ms
+        )
+        self.validators: ValidatorSet
+        self.core: Core
+        self._enter_epoch_of_store()
+
+    # --- epochs
+
+    def _enter_epoch_of_store(self) -> None:
+        header = self.store.header
+        epoch = Epoch(header.epoch + 1 if header.is_last_of_epoch else header.epoch)
+        recovered = core_journal.replay(self._journal.list_records())
+        if recovered is not None and recovered.epoch != epoch:
+            recovered = None
+        self._enter_epoch(epoch, recovered, recovering=True)
+
+    def _enter_epoch(
+        self, epoch: Epoch, recovered: core_journal.Journal | None, recovering: bool
+    ) -> None:
+        root, members = self._find_root(epoch)
+        self.validators = members
+        self.judge.validators = members
+        self.sync.validators = members
+        self.core = Core(
+            self._settings,
+            epoch,
+            members,
+            root,
+            self._find_voice(members),
+            self._domain.is_valid,
+            recovered,
+            recovering,
+            self._may_vote,
+        )
+
+    def _find_root(self, epoch: Epoch) -> tuple[Root, ValidatorSet]:
+        """View 0 of an epoch and the epoch's validators."""
+        if epoch == 0:
+            first = ValidatorSet(self.genesis.validators)
+            return Root(self._hash_at(0)), first
+        end = self.store.get_epoch_end(epoch - 1)
+        assert end is not None, "an epoch began whose forerunner did not end here"
+        members = ValidatorSet((Code(code), PublicKey(key)) for code, key in end.next_validators)
+        _, before = self._find_root(Epoch(epoch - 1))
+        certificate = Certificate.decode(end.finalization)
+        return Root(self._hash_at(end.height), certificate, before), members
+
+    def _hash_at(self, height: int) -> Digest:
+        stored = self.store.get_header_hash(height)
+        assert stored is not None
+        return stored
+
+    def _find_voice(self, members: ValidatorSet) -> Voice | None:
+        index = members.find_index(Code(self.identity.code))
+        if index is None:
+            return None
+        for key in self.identity.voter_keys:
+            if key.public == members.keys[index]:
+                return Voice(index, partial(self._domain.sign, key))
+        _log.warning("this validator does not hold the key of its epoch and cannot vote")
+        return None
+
+    @property
+    def is_validator(self) -> bool:
+        """Whether this peer is of the running epoch's set."""
+        return self.validators.find_index(Code(self.identity.code)) is not None
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin: consensus first, then what was accepted before."""
+        self.conductor.step(Started())
+        self.intake.restore()
+        self._set_retry()
+
+    def connected(self, peer: str, height: int) -> None:
+        """A connection to a peer stands; it is at this final height."""
+        self.sync.hear_height(peer, height)
+        if self.validators.find_index(Code(peer)) is not None:
+            self._offer([peer])
+
+    def disconnected(self, peer: str) -> None:
+        """A connection ended."""
+        self.sync.forget(peer)
+
+    def diverge(self, block: Digest, reason: str) -> None:
+        """A quorum agreed on what executes differently here: stop before harm is done."""
+        self.stop(
+            Diverged(
+                f"block {block.hex()} is certified, but this peer computed "
+                f"{reason or 'other roots'}; it stops. "
+                "Compare versions with other operators before starting it again."
+            )
+        )
+
+    def stop(self, error: Exception) -> None:
+        """End this peer for good."""
+        if not self.has_stopped:
+            self.has_stopped = True
+            self._ports.stop(error)
+
+    # --- what comes in
+
+    def submit(self, raws: Sequence[bytes], done: Callable[[list[Answer]], None]) -> None:
+        """Transactions from clients; see `Intake.submit`."""
+        self.intake.submit(raws, done)
+
+    def receive(self, sender: str, frame: Frame) -> None:
+        """A frame from a connected peer; raises LedgerError where it is garbage."""
+        if self.has_stopped:
+            return
+        name = type(frame).__name__
+        self.counters.frames[name] = self.counters.frames.get(name, 0) + 1
+        match frame:
+            case Consensus(message):
+                self.conductor.step(Received(Code(sender), decode_message(message)))
+            case Transactions(raws):
+                self._receive_transactions(sender, raws)
+            case WantTransactions(hashes):
+                self._serve_transactions(sender, hashes)
+            case WantBlock(hash_):
+                self._serve_block(sender, hash_)
+            case BlockBody():
+                self._receive_body(sender, frame)
+            case WantRange():
+                self.sync.serve(sender, frame)
+            case Range():
+                self.sync.receive(sender, frame)
+            case Hello():
+                self.sync.hear_height(sender, frame.height)
+
+    def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
+        if len(self.judge):
+            self.judge.take(raws)
+        self.intake.receive(raws, sender)
+
+    def _serve_transactions(self, sender: str, hashes: Sequence[Digest]) -> None:
+        found: list[bytes] = []
+        wanted = set(hashes)
+        for hash_ in hashes:
+            pending = self.mempool.get(hash_)
+            if pending is not None:
+                found.append(pending.transaction.raw)
+                wanted.discard(hash_)
+        if wanted:
+            for sealed in self.chain:
+                found += [item.raw for item in sealed.transactions if item.hash in wanted]
+        if found:
+            self._ports.send([sender], Transactions(tuple(found[:MAX_SERVED_TRANSACTIONS])))
+
+    def _serve_block(self, sender: str, hash_: Digest) -> None:
+        body = self.find_body(hash_)
+        if body is not None:
+            self._ports.send([sender], body)
+
+    def find_body(self, hash_: Digest) -> BlockBody | None:
+        """A block's body from wherever it is here."""
+        sealed = self.chain.get(hash_)
+        if sealed is not None:
+            return body_of_sealed(sealed)
+        kept = self._journal.get_body(hash_)
+        if kept is not None:
+            return kept
+        height = self.store.find_height(hash_)
+        stored = None if height is None else self.store.get_block(height)
+        if stored is None:
+            return None
+        return BlockBody(stored.header_bytes, stored.transactions, stored.parent_certificate)
+
+    def _receive_body(self, sender: str, body: BlockBody) -> None:
+        block = block_of_body(body)
+        if self.fetch.wants(block.hash):
+            self.conductor.park_certified(block, body.raws, sender)
+
+    # --- transactions
+
+    def _added(self, added: Sequence[Pending], sender: str | None) -> None:
+        """Transactions entered the mempool: offer on what a client or an observer brought."""
+        if len(self.judge):
+            self.judge.notice(item.transaction for item in added)
+        if sender is None or self.validators.find_index(Code(sender)) is None:
+            raws = [item.transaction.raw for item in added]
+            targets = [code for code in self.list_voters() if code != sender]
+            self._ports.send_transactions(targets, raws)
+        self.conductor.update_pending()
+
+    def _offer(self, peers: Sequence[str]) -> None:
+        accepted = self.intake.list_accepted()
+        if accepted:
+            self._ports.send_transactions(peers, accepted)
+
+    def offer_again(self) -> None:
+        """Offer what this peer accepted once more: somebody may have lost it."""
+        self._offer(self.list_voters())
+
+    def list_voters(self) -> list[str]:
+        """The connected validators of the running epoch, but this peer."""
+        find = self.validators.find_index
+        return [code for code in self._ports.list_connected() if find(Code(code)) is not None]
+
+    def _best_state(self) -> Reader:
+        return self.conductor.best_state()
+
+    # --- blocks
+
+    def _executed(self, sealed: SealedBlock) -> None:
+        if sealed.transactions:
+            self.proposer.last_block_ms = self._ports.monotonic_ms()
+        self.fetch.got(sealed.block.hash)
+        self.judge.advance_children(sealed.block.hash)
+
+    def finalize(self, certificate: Certificate) -> None:
+        """A block is final: write it with its ancestors, or sync what is missing of them."""
+        if self.chain.get(certificate.block) is None:
+            if self.store.find_height(certificate.block) is None:
+                self._unreached = certificate
+                self.sync.want()
+            return
+        blocks = self.chain.decide(certificate.block)
+        if blocks:
+            self._commits.append((blocks, certificate))
+            self._commit_next()
+        if self._unreached is not None and self._unreached.block == certificate.block:
+            self._unreached = None
+
+    def _commit_next(self) -> None:
+        if self._is_committing or not self._commits:
+            return
+        self._is_committing = True
+        blocks, certificate = self._commits.pop(0)
+        last = blocks[-1]
+        following: list[tuple[str, bytes]] = []
+        if last.block.header.is_last_of_epoch:
+            members = compute_validator_set(last.layer)
+            following = list(zip(members.codes, members.keys, strict=True))
+        self._ports.commit(
+            blocks, certificate.encode(), following, lambda: self._committed(blocks, certificate)
+        )
+
+    def _committed(self, blocks: list[SealedBlock], certificate: Certificate) -> None:
+        """The store has the blocks: the world may know."""
+        self._is_committing = False
+        self.chain.fold(blocks)
+        self.judge.prune(self.store.height)
+        self.final_at_ms = self._ports.monotonic_ms()
+        self._count(blocks)
+        self.intake.fold(blocks)
+        self._drop_rotated()
+        self.conductor.forget_bodies()
+        unreached = self._unreached
+        if unreached is not None and self.store.find_height(unreached.block) is not None:
+            self._unreached = None
+        if blocks[-1].block.header.is_last_of_epoch:
+            self._end_epoch()
+        self._announce(certificate)
+        self._on_final(blocks)
+        self.conductor.update_pending()
+        self.sync.abandon()
+        self.sync.resume()
+        self._commit_next()
+
+    def _count(self, blocks: Sequence[SealedBlock]) -> None:
+        for block in blocks:
+            self.counters.blocks += 1
+            self.counters.transactions += len(block.transactions)
+            self.counters.failures += sum(result.code != "ok" for result in block.results)
+
+    def _drop_rotated(self) -> None:
+        stale, self.proposer.stale = self.proposer.stale, []
+        if stale:
+            state = self.store.state
+            self.intake.reject_rotated(
+                item for item in stale if resolve_keys(state, item.transaction) != item.keys
+            )
+
+    def _announce(self, certificate: Certificate) -> None:
+        """Tell those without a vote, who are not sent the rest of consensus."""
+        if self.is_validator:
+            find = self.validators.find_index
+            others = [code for code in self._ports.list_connected() if find(Code(code)) is None]
+            if others:
+                message = CertificateMessage(certificate)
+                self._ports.send(others, self.conductor.frame_of(message))
+
+    def _end_epoch(self) -> None:
+        epoch = Epoch(self.store.header.epoch + 1)
+        _log.info("epoch %d begins", epoch)
+        self.counters.epoch_changes += 1
+        self.fetch.clear()
+        self._enter_epoch(epoch, None, recovering=False)
+        self.conductor.enter_epoch()
+
+    def _synced(self, certificate: Certificate, block: Block) -> None:
+        """A range was executed up to this final block."""
+        self.finalize(certificate)
+        if not self.has_stopped and certificate.epoch == self.core.status().epoch:
+            self.conductor.step(Synced(certificate, block.header.is_last_of_epoch))
+
+    # --- looking after itself
+
+    def _set_retry(self) -> None:
+        at_ms = self._ports.monotonic_ms() + self._settings.heartbeat_ms
+        self._ports.set_timer("offer", at_ms, self._retry)
+
+    def _retry(self) -> None:
+        """Every heartbeat: what this peer accepted is offered until it is final."""
+        self.offer_again()
+        self._set_retry()
+
+    def get_core_status(self) -> CoreStatus:
+        """Where consensus stands."""
+        return self.core.status()
+
+
+def body_of_sealed(sealed: SealedBlock) -> BlockBody:
+    """A block with its transactions as it is sent and kept."""
+    return BlockBody(
+        sealed.block.header_bytes,
+        tuple(item.raw for item in sealed.transactions),
+        sealed.block.parent_certificate,
+    )
