@@ -207,7 +207,8 @@ class Chain:
         """Make one final block; `due` are records that the block writes by itself."""
         sealed = self.seal(transactions, due, next_members)
         finalization = self.certify(sealed)
-        self.store.commit([sealed], finalization.encode())
+        successors = _set_of(next_members).to_value() if next_members is not None else ()
+        self.store.commit([sealed], finalization.encode(), successors)
         self.store.fold([sealed])
         self.certificate = finalization.encode()
         if next_members is not None:
