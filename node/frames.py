@@ -1,7 +1,7 @@
 """What peers say to each other, inside length-prefixed frames (docs/spec/network.md).
 
     frame   = length as 4 bytes, big-endian, then that many bytes of canonical [tag, ...]
-    1 Hello             [1, version, genesis hash, code, final height]
+    1 Hello             [1, version, genesis hash, code, final height, time]
     2 Consensus         [2, message]
     3 Transactions      [3, [signed transaction, ...]]
     4 WantTransactions  [4, [hash, ...]]
@@ -10,6 +10,7 @@
     7 WantRange         [7, first height, last height]
     8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
                          finalization of the last or empty]
+    9 Goodbye           [9, code, detail]
 
 Unknown tags, wrong shapes and oversized frames end the connection.
 """
@@ -22,7 +23,7 @@ from ledger import codec, shape
 from ledger.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES
 from ledger.codec import Value
 from ledger.errors import FormatError
-from ledger.primitives import MAX_HEIGHT, Digest
+from ledger.primitives import MAX_AMOUNT, MAX_HEIGHT, Digest
 from ledger.transaction import MAX_TRANSACTION_BYTES
 
 VERSION = 1
@@ -35,12 +36,13 @@ _MAX_CONSENSUS_BYTES = 2 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first frame of both sides."""
+    """The first frame of both sides, and again every heartbeat; `time_ms` is the wall clock."""
 
     version: int
     genesis_hash: Digest
     code: str
     height: int
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,24 @@ class Range:
     finalization: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """Why this side ends the connection: a stable code and a sentence."""
+
+    code: str
+    detail: str
+
+
 Frame: TypeAlias = (
-    Hello | Consensus | Transactions | WantTransactions | WantBlock | BlockBody | WantRange | Range
+    Hello
+    | Consensus
+    | Transactions
+    | WantTransactions
+    | WantBlock
+    | BlockBody
+    | WantRange
+    | Range
+    | Goodbye
 )
 
 
@@ -119,8 +137,8 @@ def decode_frame(data: bytes) -> Frame:
 
 def _to_value(frame: Frame) -> Value:
     match frame:
-        case Hello(version, genesis_hash, code, height):
-            return [1, version, genesis_hash, code, height]
+        case Hello(version, genesis_hash, code, height, time_ms):
+            return [1, version, genesis_hash, code, height, time_ms]
         case Consensus(message):
             return [2, message]
         case Transactions(raws):
@@ -135,6 +153,8 @@ def _to_value(frame: Frame) -> Value:
             return [7, first, last]
         case Range(blocks, finalization):
             return [8, [_body_to_value(body) for body in blocks], finalization]
+        case Goodbye(code, detail):
+            return [9, code, detail]
         case _:
             assert_never(frame)
 
@@ -144,13 +164,19 @@ def _body_to_value(body: BlockBody) -> list[Value]:
 
 
 def _read_hello(fields: Sequence[Value]) -> Hello:
-    _, version, genesis_hash, code, height = shape.check_tuple(fields, "a hello", 5)
+    _, version, genesis_hash, code, height, time_ms = shape.check_tuple(fields, "a hello", 6)
     return Hello(
         shape.check_integer(version, "version", 0, 1 << 16),
         shape.check_digest(genesis_hash, "genesis hash"),
         shape.check_text(code, "code", 24),
         shape.check_integer(height, "height", 0, MAX_HEIGHT),
+        shape.check_integer(time_ms, "time", 0, MAX_AMOUNT),
     )
+
+
+def _read_goodbye(fields: Sequence[Value]) -> Goodbye:
+    _, code, detail = shape.check_tuple(fields, "a goodbye", 3)
+    return Goodbye(shape.check_text(code, "code", 64), shape.check_text(detail, "detail", 512))
 
 
 def _read_consensus(fields: Sequence[Value]) -> Consensus:
@@ -217,4 +243,5 @@ _READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
     6: _read_block,
     7: _read_want_range,
     8: _read_range,
+    9: _read_goodbye,
 }

@@ -41,6 +41,7 @@ from node.frames import (
     BlockBody,
     Consensus,
     Frame,
+    Goodbye,
     Hello,
     Range,
     Transactions,
@@ -284,6 +285,8 @@ class Replica:
                 self.sync.receive(sender, frame)
             case Hello():
                 self.sync.hear_height(sender, frame.height)
+            case Goodbye(code, detail):
+                _log.warning("%s ends the connection: %s: %s", sender, code, detail)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         if len(self.judge):

@@ -1,0 +1,90 @@
+"""The disk's thread: one for journal and store, so that neither fsync holds up the event loop.
+
+What waits for the journal while a write is under way goes to it in one batch (group commit). The journal
+comes before the store: votes wait for it. A disk that fails ends the peer; nothing acknowledged is lost,
+because nothing was acknowledged before its write had ended.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ledger.keyvalue import Change, KeyValue
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    changes: Sequence[Change]
+    sync: bool
+    done: Callable[[], None]
+
+
+class DiskThread:
+    """Runs writes one after another and tells the event loop when each has ended."""
+
+    def __init__(self, journal: KeyValue, fail: Callable[[Exception], None]) -> None:
+        self._journal = journal
+        self._fail = fail
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._writes: list[_Write] = []
+        self._jobs: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
+        self._is_busy = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def write_journal(
+        self, changes: Sequence[Change], sync: bool, done: Callable[[], None]
+    ) -> None:
+        """Write to the journal; `done` runs on the event loop."""
+        self._writes.append(_Write(changes, sync, done))
+        self._pump()
+
+    def run(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Run a job on the thread, in turn; `done` runs on the event loop."""
+        self._jobs.append((job, done))
+        self._pump()
+
+    async def close(self) -> None:
+        """Let everything that waits be written, then end the thread."""
+        await self._idle.wait()
+        self._thread.shutdown(wait=True)
+
+    def _pump(self) -> None:
+        if self._is_busy:
+            return
+        if self._writes:
+            writes, self._writes = self._writes, []
+            self._start(lambda: self._write(writes), [write.done for write in writes])
+        elif self._jobs:
+            job, done = self._jobs.popleft()
+            self._start(job, [done])
+
+    def _write(self, writes: Sequence[_Write]) -> None:
+        changes = [change for write in writes for change in write.changes]
+        self._journal.write(changes, any(write.sync for write in writes))
+
+    def _start(self, job: Callable[[], None], done: Sequence[Callable[[], None]]) -> None:
+        self._is_busy = True
+        self._idle.clear()
+        future = self._thread.submit(job)
+        future.add_done_callback(
+            lambda ended: self._loop.call_soon_threadsafe(self._ended, ended, done)
+        )
+
+    def _ended(self, future: "Future[None]", done: Sequence[Callable[[], None]]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._writes.clear()
+            self._jobs.clear()
+            self._idle.set()
+            self._fail(OSError(f"the disk failed: {error}"))
+            return
+        self._is_busy = False
+        for notify in done:
+            notify()
+        self._pump()
+        if not self._is_busy:
+            self._idle.set()
