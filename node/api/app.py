@@ -60,7 +60,6 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
     app = web.Application(middlewares=[_guard], client_max_size=limits.max_body_bytes)
     app[CONTEXT] = make_context(peer, limits)
     app[METRICS] = HttpMetrics()
-    app[events.STREAMS] = set()
     routes = list_routes()
     app[openapi.DOCUMENT] = openapi.render_document(peer.genesis.chain, routes)
     for route in routes:

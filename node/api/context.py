@@ -1,5 +1,6 @@
 """What the handlers share, and how they answer."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class Context:
     transactions: Buckets
     waiters: Slots
     streams: Slots
+    readers: set[asyncio.Task[Any]]
 
 
 CONTEXT: Final = web.AppKey("context", Context)
@@ -45,6 +47,7 @@ def make_context(peer: Peer, limits: Limits) -> Context:
         transactions=Buckets(limits.transactions_per_s, limits.transactions_burst, most, clock),
         waiters=Slots("requests that wait", limits.waiters, limits.waiters_per_client),
         streams=Slots("event streams", limits.streams, limits.streams_per_client),
+        readers=set(),
     )
 
 

@@ -16,7 +16,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -48,7 +48,6 @@ KIND: Final[Parameter[str | None]] = Parameter(
 TYPE: Final[Parameter[str | None]] = Parameter(
     "type", "Only results with an event of this type.", parse_word, WORD
 )
-STREAMS: Final = web.AppKey("streams", set[asyncio.Task[Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +90,13 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
         response.enable_chunked_encoding()
         task = asyncio.current_task()
         assert task is not None
-        request.app[STREAMS].add(task)
+        context.readers.add(task)
         try:
             await response.prepare(request)
             with suppress(ConnectionError):
                 await _Stream(request, response, context, wanted).run(height, index)
         finally:
-            request.app[STREAMS].discard(task)
+            context.readers.discard(task)
     return response
 
 
@@ -276,7 +275,7 @@ def _before(height: int, index: int) -> tuple[int, int] | None:
 
 async def end_streams(app: web.Application) -> None:
     """End every stream, so that a stopping peer does not wait for its readers."""
-    for task in list(app[STREAMS]):
+    for task in list(app[CONTEXT].readers):
         task.cancel()
 
 
