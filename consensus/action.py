@@ -92,7 +92,8 @@ class Propose:
 class SetTimer:
     """Feed `TimerFired(timer)` at `deadline_ms`; replaces an earlier timer of its kind.
 
-    A LEADER timer means that somebody is waiting: pending transactions are offered again.
+    A LEADER timer, and each RETRY timer while transactions are pending, means that somebody is
+    waiting: the replica offers the pending transactions again.
     """
 
     timer: Timer
@@ -117,8 +118,8 @@ class Certified:
 class Finalized:
     """A block and all its ancestors are final (a finalization).
 
-    Not each block gets its own. The replica stores them, after syncing from peers what is not
-    executed here, and feeds `Synced`. Comes again after a restart.
+    Not each block gets its own. The replica stores them, once they are executed or synced from
+    peers, and feeds `Synced`, always. Comes again after a restart.
     """
 
     certificate: Certificate
@@ -126,8 +127,8 @@ class Finalized:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """The epoch's last block is final, and executed here. The replica keeps this certificate for
-    ever and makes the next epoch's core of it; this core does nothing any more."""
+    """The epoch's last block is final and stored here (`Synced` said so). The replica keeps this
+    certificate for ever and makes the next epoch's core of it; this core does nothing any more."""
 
     certificate: Certificate
 

@@ -47,7 +47,7 @@ notarization of v is held, or that v is the last final view.
    and proposes an empty block only if it does not. Else it proposes when its heartbeat is due.
    8a. With 16 unfinalized ancestors, only empty blocks.
    8b. A peer that does not vote asks for the newest finalization every heartbeat.
-9. Epochs. Once a final block is E and executed, the epoch has ended. A message of an older epoch,
+9. Epochs. Once E is final and stored here, the epoch has ended. A message of an older epoch,
    unless it is a finalization, is answered with that epoch's final certificate; a message of a
    newer one makes this peer ask its sender.
 10. Recovery. A restarted validator begins at max(own voted view, newest certificate's view + 1)
@@ -187,12 +187,13 @@ class Core:
         )
         self._view = View(1)
         self._now_ms = 0
+        self._stored_view = View(0)
         self._pending = False
         self._is_over = False
         self._request: Propose | None = None
         self._out: list[Action] = []
         self._is_opened = self._restore(journal)
-        self._presence = Presence(validators, self._view)
+        self._presence = Presence(validators, self._voting.index, self._view)
         self._recovery = Recovery(validators, is_over=not (recovering and self._may_vote))
 
     def step(self, event: Event, now_ms: int) -> list[Action]:
@@ -461,7 +462,7 @@ class Core:
         assert request.view == self._view
         assert len(event.payload) <= MAX_PAYLOAD_BYTES
         self._judgement.execute(event.block, event.is_last)
-        self._propose_block(event.block, event.payload)
+        self._propose_block(event.block, event.payload, request.parent_certificate)
 
     def _on_executed(self, block: Digest, is_last: bool, matches: bool) -> None:
         if not self._ancestry.is_certified(block):
@@ -483,6 +484,7 @@ class Core:
         self._take(certificate)
         if certificate.block == self._ancestry.final_block:
             self._judgement.execute(certificate.block, is_last)
+            self._stored_view = self._ancestry.final_view
 
     def _on_timer(self, timer: Timer) -> None:
         if not self._timers.take(timer):
@@ -528,7 +530,9 @@ class Core:
     def _end_epoch(self) -> bool:
         """Rule 9."""
         final = self._ancestry.final
-        if final is None or not self._judgement.find_last(final.block):
+        if final is None or final.view != self._stored_view:
+            return False
+        if not self._judgement.find_last(final.block):
             return False
         self._out.append(EpochEnded(final))
         self._stop()
@@ -593,7 +597,8 @@ class Core:
         ):
             return False
         if is_last:
-            self._propose_block(parent, b"")  # 1a
+            again = self._ancestry.find_certificate(parent_view)
+            self._propose_block(parent, b"", again)  # 1a
             return True
         if self._request is not None and self._request.parent_view == parent_view:
             return False
@@ -617,12 +622,14 @@ class Core:
         self._out.append(self._request)
         return False
 
-    def _propose_block(self, block: Digest, payload: bytes) -> None:
-        """The proposal is the leader's notarize."""
+    def _propose_block(
+        self, block: Digest, payload: bytes, parent_certificate: Certificate | None
+    ) -> None:
+        """The proposal is the leader's notarize; its header names this very certificate."""
         parent_view = self._ancestry.certified_view
         vote = self._make_vote(VoteKind.NOTARIZE, self._view, parent_view, block)
         signed = self._voting.sign(vote)
-        proposal = Proposal(signed, self._ancestry.find_certificate(parent_view), payload)
+        proposal = Proposal(signed, parent_certificate, payload)
         self._voting.keep(proposal)
         self._persist(OwnVote(signed, proposal), True, self._judgement.persist(block))
         self._out.append(Broadcast(proposal))

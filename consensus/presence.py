@@ -7,10 +7,11 @@ from ledger.primitives import View
 class Presence:
     """The view in which each validator was last heard."""
 
-    __slots__ = ("_heard", "_validators")
+    __slots__ = ("_heard", "_me", "_validators")
 
-    def __init__(self, validators: ValidatorSet, view: View) -> None:
+    def __init__(self, validators: ValidatorSet, me: int | None, view: View) -> None:
         self._validators = validators
+        self._me = me
         self._heard = [view] * validators.n
 
     def hear(self, index: int, view: View) -> None:
@@ -20,11 +21,16 @@ class Presence:
     def list_silent(self, view: View) -> list[int]:
         """The validators that were not heard for n views."""
         floor = view - self._validators.n
-        return [index for index, heard in enumerate(self._heard) if heard <= floor]
+        return [
+            index
+            for index, heard in enumerate(self._heard)
+            if heard <= floor and index != self._me
+        ]
 
     def is_silent(self, index: int, view: View) -> bool:
         """Whether this one was not heard for n views while q others (the peer counted) were."""
         floor = view - self._validators.n
         if self._heard[index] > floor:
             return False
-        return sum(heard > floor for heard in self._heard) >= self._validators.quorum
+        silent = len(self.list_silent(view))
+        return self._validators.n - silent >= self._validators.quorum
