@@ -2,19 +2,26 @@
 
 from typing import Any, Final
 
-from contracts import identity, settlement
+from contracts import identity, lease, market, metering, resource, settlement
+from contracts.agreement import LEASES
 from contracts.call import Call, Due
+from contracts.market import DEMANDS, OFFERS
 from contracts.standing import IDENTITIES
-from contracts.table import Table
-from contracts.table import rebuild_derived as rebuild_from
+from contracts.table import Table, rebuild_tables
 from ledger.codec import Value
 from ledger.state import Reader
 
-CALLS: Final[dict[str, Call]] = {call.kind: call for call in (*identity.CALLS, *settlement.CALLS)}
-DUE: Final[dict[str, Due]] = {}
-TABLES: Final[tuple[Table[Any], ...]] = (IDENTITIES,)
+CALLS: Final[dict[str, Call]] = {
+    call.kind: call
+    for module in (identity, resource, market, lease, metering, settlement)
+    for call in module.CALLS
+}
+DUE: Final[dict[str, Due]] = {
+    due.action: due for module in (market, lease, metering) for due in module.DUE
+}
+TABLES: Final[tuple[Table[Any], ...]] = (IDENTITIES, OFFERS, DEMANDS, LEASES)
 
 
 def rebuild_derived(state: Reader) -> dict[bytes, Value]:
     """The derived tables of a state, from its records alone, in key order."""
-    return rebuild_from(state, TABLES)
+    return rebuild_tables(state, TABLES)

@@ -5,7 +5,7 @@
    nothing but the key and the value.
 2. Putting a record applies the difference between what it contributed and what it contributes. A
    sum of zero is deleted.
-3. So derived tables are pure functions of the records, and `rebuild_derived` makes them anew.
+3. So derived tables are pure functions of the records, and `rebuild_tables` makes them anew.
 """
 
 from collections.abc import Callable, Iterable
@@ -80,7 +80,7 @@ def _apply_difference(ctx: Context, before: Projection, after: Projection) -> No
             ctx.put_derived(key, ((ctx.get_derived(key) or 0) + change) or None)
 
 
-def rebuild_derived(state: Reader, tables: Iterable[Table[Any]]) -> dict[bytes, Value]:
+def rebuild_tables(state: Reader, tables: Iterable[Table[Any]]) -> dict[bytes, Value]:
     """The derived tables of a state, from its records alone, in key order."""
     derived: dict[bytes, Value] = {}
     for table in tables:
@@ -95,3 +95,8 @@ def rebuild_derived(state: Reader, tables: Iterable[Table[Any]]) -> dict[bytes, 
 def make_due_key(clock: str, due_ms: int, action: str, name: str) -> bytes:
     """The place in a due queue: by time, then action, then the name of what is due."""
     return make_key("due", clock, due_ms.to_bytes(8, "big"), action, name)
+
+
+def make_object_key(name: str) -> bytes:
+    """Derived: the key of the record of an object id."""
+    return make_key("object", name)

@@ -21,6 +21,7 @@ Shown grouped: C-520100-I-0A001-20-0000001-84.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from ledger.errors import FormatError
@@ -162,7 +163,7 @@ def compose_code(
 def format_code(code: str) -> str:
     """The grouped form that people read."""
     cuts = (0, 1, 7, 8, 13, 15, 22, 24)
-    return "-".join(code[start:end] for start, end in zip(cuts, cuts[1:], strict=False))
+    return "-".join(code[start:end] for start, end in pairwise(cuts))
 
 
 def parse_grouped(text: str) -> Code:

@@ -1,0 +1,249 @@
+"""Agreements: the record of a lease, its life, and what all who touch it share.
+
+    key    lease 0x00 provider 0x00 lease id 0x00       all leases of a provider are a prefix
+    value  see `Lease`
+
+1. The life is the table `LIFE`; closed and failed are final. Every end has an actor (`block` where
+   the block itself ended it) and a reason.
+2. A lease takes its units of the resource from the moment it is taken until it ends.
+3. Money: funded = held + frozen in disputes + billed + refunded, at every moment.
+4. An active lease ends by itself at its *horizon*: the end of its time, or the moment up to which
+   the hold covers full use since what was settled last, whichever is first. So no bill is ever
+   above the hold.
+5. A lease that ended is settling until all its time is metered or given up, no receipt waits and no
+   dispute is open. What is held when nothing more can be billed goes back to the consumer.
+
+Derived: an entry in a due queue for what comes next, the object index, and the sums
+`allocated 0x00 resource`, `sold 0x00 offer`, `met 0x00 demand` of thousandths.
+"""
+
+from typing import Final, TypedDict
+
+from contracts.account import apply_credit
+from contracts.billing import compute_covered_ms
+from contracts.context import Context
+from contracts.errors import Failure, require
+from contracts.life import compute_next
+from contracts.resource import make_allocated_key
+from contracts.table import Projection, Table, make_due_key, make_object_key
+from ledger.record import make_key
+
+BLOCK: Final = "block"  # the actor of what no party did
+LIFE: Final = {
+    ("matched", "dispatch"): "scheduled",
+    ("matched", "close"): "closed",
+    ("matched", "expire"): "failed",
+    ("scheduled", "activate"): "active",
+    ("scheduled", "close"): "closed",
+    ("scheduled", "expire"): "failed",
+    ("scheduled", "refuse"): "failed",
+    ("active", "refuse"): "failed",
+    ("active", "reclaim"): "reclaiming",
+    ("active", "close"): "settling",
+    ("active", "end"): "settling",
+    ("reclaiming", "close"): "settling",
+    ("reclaiming", "end"): "settling",
+    ("settling", "finish"): "closed",
+}
+WAITING: Final = ("matched", "scheduled")
+RUNNING: Final = ("active", "reclaiming")
+METERED: Final = (*RUNNING, "settling")
+
+
+class Receipt(TypedDict):
+    """The usage of one meter epoch. `deadline_ms` is the working time at which silence agrees."""
+
+    availability_bp: int
+    billed_micro_yuan: int
+    deadline_ms: int
+    ends_ms: int
+    epoch: int
+    samples_count: int
+    samples_root: bytes
+    starts_ms: int
+    state: str
+    used_unit_seconds: int
+
+
+class Dispute(TypedDict):
+    """A contested receipt: what the consumer accepts of it is settled, the rest is frozen."""
+
+    accepted_availability_bp: int
+    accepted_unit_seconds: int
+    evidence: bytes
+    frozen_micro_yuan: int
+    note: str
+    receipt: Receipt
+
+
+class Lease(TypedDict):
+    """The value of a lease. Times are 0 and texts empty until they are known.
+
+    `deadline_ms` is the working time up to which the lease waits, for its activation, for a refusal
+    or for missing receipts. All time up to `settled_ms` is metered, settled or frozen; `epoch` is
+    the number of the next receipt, `receipt` the last one.
+    """
+
+    activated_ms: int
+    billed_micro_yuan: int
+    closed_by: str
+    consumer: str
+    deadline_ms: int
+    demand: str
+    dispatchers: list[str]
+    disputes: list[Dispute]
+    ended_ms: int
+    ends_ms: int
+    epoch: int
+    funded_micro_yuan: int
+    held_micro_yuan: int
+    notice_seconds: int
+    offer: str
+    price_micro_yuan: int
+    provider: str
+    reason: str
+    receipt: Receipt | None
+    refunded_micro_yuan: int
+    remainder: int
+    resource: str
+    rules: int
+    seconds: int
+    settled_ms: int
+    sla_class: int
+    state: str
+    units: int
+    used_unit_seconds: int
+
+
+def make_sold_key(offer: str) -> bytes:
+    """Derived: the units of an offer that leases hold."""
+    return make_key("sold", offer)
+
+
+def make_met_key(demand: str) -> bytes:
+    """Derived: the units of a demand that leases meet or have met."""
+    return make_key("met", demand)
+
+
+def compute_horizon(lease: Lease) -> int:
+    """When a running lease ends by itself (rule 4)."""
+    covered_ms = compute_covered_ms(
+        lease["held_micro_yuan"], lease["remainder"], lease["units"], lease["price_micro_yuan"]
+    )
+    return min(lease["ends_ms"], lease["settled_ms"] + covered_ms)
+
+
+def compute_metered_limit(lease: Lease) -> int:
+    """Up to which moment a lease can be metered."""
+    return compute_horizon(lease) if lease["state"] in RUNNING else lease["ended_ms"]
+
+
+def get_waiting_receipt(lease: Lease) -> Receipt | None:
+    """The receipt that its provider signed and its consumer has not answered."""
+    receipt = lease["receipt"]
+    return receipt if receipt is not None and receipt["state"] == "signed" else None
+
+
+def _project(key: bytes, lease: Lease) -> Projection:
+    name = key.split(b"\x00")[2].decode("ascii")
+    entries: dict[bytes, object] = {make_object_key(name): key}
+    entries.update(dict.fromkeys(_list_due_keys(name, lease), key))
+    sums: dict[bytes, int] = {}
+    open_ = lease["state"] in WAITING or lease["state"] in RUNNING
+    if open_:
+        sums[make_allocated_key(lease["resource"])] = lease["units"]
+        sums[make_sold_key(lease["offer"])] = lease["units"]
+    if lease["demand"] and (open_ or lease["activated_ms"]):
+        sums[make_met_key(lease["demand"])] = lease["units"]
+    return Projection(entries, sums)
+
+
+def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
+    state, waiting = lease["state"], get_waiting_receipt(lease)
+    keys = []
+    if state in WAITING:
+        keys.append(make_due_key("working", lease["deadline_ms"], "lease.expire", name))
+    elif state in RUNNING:
+        keys.append(make_due_key("time", compute_horizon(lease), "lease.end", name))
+    elif state == "settling" and waiting is None and lease["settled_ms"] < lease["ended_ms"]:
+        keys.append(make_due_key("working", lease["deadline_ms"], "lease.finish", name))
+    if state in METERED and waiting is not None:
+        keys.append(make_due_key("working", waiting["deadline_ms"], "metering.deem", name))
+    return keys
+
+
+LEASES: Final[Table[Lease]] = Table("lease", _project)
+
+
+def load_lease(ctx: Context, name: str) -> tuple[bytes, Lease]:
+    """The key and record of a lease; fails with `unknown-lease`."""
+    key = ctx.get_derived(make_object_key(name))
+    lease = None if key is None else LEASES.get(ctx, key)
+    if lease is None:
+        raise Failure("unknown-lease")
+    return key, lease
+
+
+def load_own_lease(ctx: Context, name: str, *sides: str) -> tuple[bytes, Lease]:
+    """A lease of which the actor is one of the sides named; fails with `not-party` too."""
+    key, lease = load_lease(ctx, name)
+    parties = [lease["provider"] if side == "provider" else lease["consumer"] for side in sides]
+    require(ctx.actor in parties, "not-party")
+    return key, lease
+
+
+def load_due_lease(ctx: Context, key: bytes) -> tuple[str, Lease]:
+    """The id and record of a lease that a due queue names."""
+    lease = LEASES.get(ctx, key)
+    assert lease is not None
+    return key.split(b"\x00")[2].decode("ascii"), lease
+
+
+def emit_about(ctx: Context, type_: str, name: str, lease: Lease, **data: object) -> None:
+    """An event about a lease, its sides and its resource."""
+    about = (name, lease["provider"], lease["consumer"], lease["resource"], *ctx.signers)
+    ctx.emit(type_, about, **data)
+
+
+def apply_failure(
+    ctx: Context, key: bytes, name: str, lease: Lease, event: str, actor: str, reason: str
+) -> None:
+    """End a lease that was never settled, and give back all that is held."""
+    held = lease["held_micro_yuan"]
+    ended: Lease = {
+        **lease,
+        "closed_by": actor,
+        "ended_ms": ctx.time_ms,
+        "held_micro_yuan": 0,
+        "reason": reason,
+        "receipt": None,
+        "refunded_micro_yuan": lease["refunded_micro_yuan"] + held,
+        "state": compute_next(LIFE, lease["state"], event),
+    }
+    apply_credit(ctx, lease["consumer"], held)
+    LEASES.put(ctx, key, ended)
+    data = {"reason": reason, "refunded_micro_yuan": held}
+    emit_about(ctx, f"lease.{ended['state']}", name, ended, **data)
+
+
+def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
+    """What becomes of a lease when nothing, or only disputes, can be billed any more (rule 5)."""
+    metered = lease["settled_ms"] == lease["ended_ms"] and get_waiting_receipt(lease) is None
+    if lease["state"] != "settling" or not metered:
+        return lease
+    held = lease["held_micro_yuan"]
+    if held:
+        apply_credit(ctx, lease["consumer"], held)
+    state = lease["state"] if lease["disputes"] else compute_next(LIFE, "settling", "finish")
+    changed: Lease = {
+        **lease,
+        "held_micro_yuan": 0,
+        "refunded_micro_yuan": lease["refunded_micro_yuan"] + held,
+        "state": state,
+    }
+    if state == "closed":
+        refunded = changed["refunded_micro_yuan"]
+        billed = lease["billed_micro_yuan"]
+        data = {"billed_micro_yuan": billed, "refunded_micro_yuan": refunded}
+        emit_about(ctx, "lease.closed", name, changed, reason=lease["reason"], **data)
+    return changed

@@ -1,0 +1,342 @@
+"""Leases: from a match to an end, with an actor and a reason for each.
+
+1. A match is dispatched by the regional node of the resource's region, by an industry node inside
+   its sector, or, where consumer and resource are of different regions, by both regional nodes.
+2. The provider activates it, in time: else it expires by itself and all money goes back.
+3. The consumer may refuse what was scheduled, and what was activated for a while, unless anything
+   of it was metered; then nothing is paid.
+4. Either side closes it, with a reason of its own. A provider that reclaims an active lease gives
+   the notice that its offer promised.
+5. It ends by itself at its horizon, and then waits for the receipts that are missing, for a while.
+
+Life: matched -> scheduled -> active -> (reclaiming) -> settling -> closed; or failed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.account import apply_debit
+from contracts.agreement import (
+    BLOCK,
+    LEASES,
+    LIFE,
+    RUNNING,
+    WAITING,
+    Lease,
+    apply_ending,
+    apply_failure,
+    compute_horizon,
+    emit_about,
+    load_due_lease,
+    load_lease,
+    load_own_lease,
+)
+from contracts.call import Call, Due, Role
+from contracts.context import Context
+from contracts.errors import require
+from contracts.life import compute_next
+from contracts.payload import Amount, LeaseId, Note, Payload, Reference
+from contracts.rules import load_version
+
+REASONS = {
+    "P": ("reclaimed", "maintenance", "fault"),
+    "U": ("finished", "unsatisfied", "moved"),
+}
+
+
+class Dispatch(Payload):
+    """A scheduling receipt."""
+
+    lease: LeaseId
+    reference: Reference
+
+
+class Activate(Payload):
+    """The provider's word that the lease can be used."""
+
+    lease: LeaseId
+
+
+class Refuse(Payload):
+    """The consumer's word that what came does not match."""
+
+    lease: LeaseId
+    note: Note
+
+
+class Close(Payload):
+    """The end that one side makes."""
+
+    lease: LeaseId
+    note: Note
+    reason: Annotated[
+        Literal["finished", "unsatisfied", "moved", "reclaimed", "maintenance", "fault"],
+        Field(
+            description="of a consumer: finished, unsatisfied, moved; "
+            "of a provider: reclaimed, maintenance, fault"
+        ),
+    ]
+
+
+class TopUp(Payload):
+    """More money for the hold."""
+
+    amount_micro_yuan: Amount
+    lease: LeaseId
+
+
+def dispatch(ctx: Context, call: Dispatch) -> None:
+    """Schedule a lease on its resource."""
+    # who may
+    key, lease = load_lease(ctx, call.lease)
+    _check_dispatchers(ctx, lease)
+
+    # what must hold
+    state = compute_next(LIFE, lease["state"], "dispatch")
+
+    # what changes
+    changed: Lease = {**lease, "dispatchers": list(ctx.signers), "state": state}
+    LEASES.put(ctx, key, changed)
+    emit_about(ctx, "lease.scheduled", call.lease, changed, reference=call.reference)
+
+
+def activate(ctx: Context, call: Activate) -> None:
+    """Begin the time of a lease."""
+    # who may
+    key, lease = load_own_lease(ctx, call.lease, "provider")
+
+    # what must hold
+    state = compute_next(LIFE, lease["state"], "activate")
+
+    # what changes
+    rules = load_version(ctx, lease["rules"])
+    changed: Lease = {
+        **lease,
+        "activated_ms": ctx.time_ms,
+        "deadline_ms": ctx.working_ms + rules["refusal_window_ms"],
+        "ends_ms": ctx.time_ms + lease["seconds"] * 1000,
+        "settled_ms": ctx.time_ms,
+        "state": state,
+    }
+    LEASES.put(ctx, key, changed)
+    emit_about(ctx, "lease.active", call.lease, changed, ends_ms=changed["ends_ms"])
+
+
+def refuse(ctx: Context, call: Refuse) -> None:
+    """Refuse what was delivered; all money goes back."""
+    # who may
+    key, lease = load_own_lease(ctx, call.lease, "consumer")
+
+    # what must hold
+    compute_next(LIFE, lease["state"], "refuse")
+    if lease["state"] == "active":
+        untouched = lease["epoch"] == 0 and lease["receipt"] is None
+        require(untouched and ctx.working_ms <= lease["deadline_ms"], "refusal-too-late")
+
+    # what changes
+    apply_failure(ctx, key, call.lease, lease, "refuse", ctx.actor, "refused")
+
+
+def close(ctx: Context, call: Close) -> None:
+    """End a lease from one side."""
+    # who may
+    key, lease = load_own_lease(ctx, call.lease, "provider", "consumer")
+    require(call.reason in REASONS[ctx.actor[0]], "wrong-reason")
+
+    # what must hold
+    reclaims = call.reason == "reclaimed" and lease["state"] in RUNNING
+    event = "reclaim" if reclaims else "close"
+    state = compute_next(LIFE, lease["state"], event)
+
+    # what changes
+    if lease["state"] in WAITING:
+        apply_failure(ctx, key, call.lease, lease, event, ctx.actor, call.reason)
+        return
+    named: Lease = {**lease, "closed_by": ctx.actor, "reason": call.reason, "state": state}
+    if reclaims:
+        notice_ms = lease["notice_seconds"] * 1000
+        changed: Lease = {**named, "ends_ms": min(lease["ends_ms"], ctx.time_ms + notice_ms)}
+        emit_about(ctx, "lease.reclaiming", call.lease, changed, ends_ms=changed["ends_ms"])
+    else:
+        changed = _apply_end(ctx, call.lease, named, min(ctx.time_ms, compute_horizon(lease)))
+    LEASES.put(ctx, key, changed)
+
+
+def top_up(ctx: Context, call: TopUp) -> None:
+    """Add to the hold of a lease that has not ended."""
+    # who may
+    key, lease = load_own_lease(ctx, call.lease, "consumer")
+
+    # what must hold
+    require(lease["state"] in WAITING or lease["state"] in RUNNING, "wrong-state")
+    ended = lease["state"] in RUNNING and ctx.time_ms >= compute_horizon(lease)
+    require(not ended, "lease-ended")
+    apply_debit(ctx, ctx.actor, call.amount_micro_yuan)
+
+    # what changes
+    changed: Lease = {
+        **lease,
+        "funded_micro_yuan": lease["funded_micro_yuan"] + call.amount_micro_yuan,
+        "held_micro_yuan": lease["held_micro_yuan"] + call.amount_micro_yuan,
+    }
+    LEASES.put(ctx, key, changed)
+    data = {"amount_micro_yuan": call.amount_micro_yuan, "held": changed["held_micro_yuan"]}
+    emit_about(ctx, "lease.funded", call.lease, changed, **data)
+
+
+def expire(ctx: Context, key: bytes) -> None:
+    """End a lease that was not activated in time."""
+    name, lease = load_due_lease(ctx, key)
+    apply_failure(ctx, key, name, lease, "expire", BLOCK, "not-activated")
+
+
+def end(ctx: Context, key: bytes) -> None:
+    """End a running lease at its horizon."""
+    name, lease = load_due_lease(ctx, key)
+    horizon_ms = compute_horizon(lease)
+    reason = "completed" if horizon_ms == lease["ends_ms"] else "hold-exhausted"
+    state = compute_next(LIFE, lease["state"], "end")
+    named: Lease = {**lease, "state": state}
+    if not lease["closed_by"]:
+        named = {**named, "closed_by": BLOCK, "reason": reason}
+    LEASES.put(ctx, key, _apply_end(ctx, name, named, horizon_ms))
+
+
+def finish(ctx: Context, key: bytes) -> None:
+    """Give up the time for which no receipt came."""
+    name, lease = load_due_lease(ctx, key)
+    lost_ms = lease["ended_ms"] - lease["settled_ms"]
+    emit_about(ctx, "lease.unmetered", name, lease, lost_ms=lost_ms)
+    changed: Lease = {**lease, "settled_ms": lease["ended_ms"]}
+    LEASES.put(ctx, key, apply_ending(ctx, name, changed))
+
+
+def _check_dispatchers(ctx: Context, lease: Lease) -> None:
+    """Rule 1."""
+    first = ctx.actor
+    second = ctx.signers[1] if len(ctx.signers) > 1 else ""
+    resource, consumer = lease["resource"], lease["consumer"]
+    if first[0] == "I":
+        require(first[7] == resource[7], "wrong-sector")
+        require(not second, "wrong-region")
+        return
+    require(first[1:3] == resource[1:3], "wrong-region")
+    if consumer[1:3] == resource[1:3]:
+        require(not second, "wrong-region")
+        return
+    require(second, "second-region-missing")
+    require(second[1:3] == consumer[1:3], "wrong-region")
+
+
+def _apply_end(ctx: Context, name: str, lease: Lease, ended_ms: int) -> Lease:
+    """A lease that ended and now waits for its receipts, or is closed at once."""
+    window_ms = load_version(ctx, lease["rules"])["settlement_window_ms"]
+    changed: Lease = {
+        **lease,
+        "deadline_ms": ctx.working_ms + window_ms,
+        "ended_ms": ended_ms,
+    }
+    emit_about(ctx, "lease.ended", name, changed, ended_ms=ended_ms, reason=lease["reason"])
+    return apply_ending(ctx, name, changed)
+
+
+_CONSUMER = Role("consumer", "U")
+
+CALLS = (
+    Call(
+        kind="lease.dispatch",
+        title="Schedule a lease on its resource",
+        payload=Dispatch,
+        signers=(
+            Role("regional node of the resource, or industry node", "RI"),
+            Role("regional node of the consumer, if that is another", "R", optional=True),
+        ),
+        failures=(
+            "unknown-lease",
+            "wrong-sector",
+            "wrong-region",
+            "second-region-missing",
+            "wrong-state",
+        ),
+        handler=dispatch,
+        changes="the lease; the dispatchers' accounts",
+        events=("lease.scheduled",),
+    ),
+    Call(
+        kind="lease.activate",
+        title="Begin the time of a lease",
+        payload=Activate,
+        signers=(Role("provider", "P"),),
+        failures=("unknown-lease", "not-party", "wrong-state"),
+        handler=activate,
+        changes="the lease; the provider's account",
+        events=("lease.active",),
+    ),
+    Call(
+        kind="lease.refuse",
+        title="Refuse what was delivered",
+        payload=Refuse,
+        signers=(_CONSUMER,),
+        failures=("unknown-lease", "not-party", "wrong-state", "refusal-too-late"),
+        handler=refuse,
+        changes="the lease; the consumer's account, which gets all that was held",
+        events=("lease.failed",),
+        tolerates=("suspended", "expired"),
+    ),
+    Call(
+        kind="lease.close",
+        title="End a lease from one side",
+        payload=Close,
+        signers=(Role("provider or consumer", "PU"),),
+        failures=("unknown-lease", "not-party", "wrong-reason", "wrong-state"),
+        handler=close,
+        changes="the lease; the actor's account; the consumer's account where money goes back",
+        events=("lease.reclaiming", "lease.ended", "lease.closed"),
+        tolerates=("suspended", "expired"),
+    ),
+    Call(
+        kind="lease.top_up",
+        title="Add to the hold of a lease",
+        payload=TopUp,
+        signers=(_CONSUMER,),
+        failures=(
+            "unknown-lease",
+            "not-party",
+            "wrong-state",
+            "lease-ended",
+            "insufficient-balance",
+        ),
+        handler=top_up,
+        changes="the lease; the consumer's account",
+        events=("lease.funded",),
+        tolerates=("suspended", "expired"),
+    ),
+)
+
+DUE = (
+    Due(
+        action="lease.expire",
+        title="A lease that was not activated in time fails",
+        clock="working",
+        handler=expire,
+        changes="the lease; the consumer's account",
+        events=("lease.failed",),
+    ),
+    Due(
+        action="lease.end",
+        title="A running lease ends at its horizon: its time is over, or its hold exhausted",
+        clock="time",
+        handler=end,
+        changes="the lease; the consumer's account where money goes back",
+        events=("lease.ended", "lease.closed"),
+    ),
+    Due(
+        action="lease.finish",
+        title="An ended lease gives up the time for which no receipt came",
+        clock="working",
+        handler=finish,
+        changes="the lease; the consumer's account where money goes back",
+        events=("lease.unmetered", "lease.closed"),
+    ),
+)
