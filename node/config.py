@@ -281,6 +281,12 @@ class Config(_Section):
         description="addresses that replace those on the ledger: code = host:port",
     )
 
+    connect: tuple[CodeText, ...] = Field(
+        default=(),
+        max_length=64,
+        description="an observer's regional nodes; empty: it connects to every validator",
+    )
+
     @model_validator(mode="after")
     def _check_relations(self) -> Self:
         host, _ = parse_address(self.listen.http)

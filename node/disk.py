@@ -1,8 +1,8 @@
 """The disk's thread: one for journal and store, so that neither fsync holds up the event loop.
 
-What waits for the journal while a write is under way goes to it in one batch (group commit). The journal
-comes before the store: votes wait for it. A disk that fails ends the peer; nothing acknowledged is lost,
-because nothing was acknowledged before its write had ended.
+What waits for the journal while a write is under way goes to it in one batch (group commit). The
+journal comes before the store: votes wait for it. A disk that fails ends the peer; nothing
+acknowledged is lost, because nothing was acknowledged before its write had ended.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
 """One connection to one peer: frames in, frames out, bounded both ways (docs/spec/network.md).
 
-1. A frame is its length, four bytes big-endian, then canonical bytes; a longer one than the limit ends
-   the connection before it is read.
+1. A frame is its length, four bytes big-endian, then canonical bytes; a longer one than the limit
+   ends the connection before it is read.
 2. What is said to a peer waits in a bounded queue. One that does not take it in time is let go: it
    catches up when it connects again.
-3. Transactions wait apart from the rest, and what gathers while a batch is on its way makes the next
-   batch. The rest goes first: votes never wait behind a batch.
+3. Transactions wait apart from the rest, and what gathers while a batch is on its way makes the
+   next batch. The rest goes first: votes never wait behind a batch.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ledger.errors import LedgerError
 from node.errors import NetworkError
-from node.frames import Frame, Goodbye, Transactions, decode_frame, encode_frame
+from node.frames import Frame, Notice, Transactions, decode_frame, encode_frame
 
 MAX_BATCH_TRANSACTIONS = 2048
 MAX_BATCH_BYTES = 512 * 1024
@@ -119,9 +119,9 @@ class Link:
         data = encode_frame(Transactions(tuple(taken)))
         return len(data).to_bytes(4, "big") + data
 
-    async def say_goodbye(self, code: str, detail: str) -> None:
+    async def end(self, code: str, detail: str) -> None:
         """Say why, then close; the other side may not be listening any more."""
-        data = encode_frame(Goodbye(code, _printable(detail)))
+        data = encode_frame(Notice(code, _printable(detail)))
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 self._writer.write(len(data).to_bytes(4, "big") + data)

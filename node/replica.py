@@ -41,8 +41,8 @@ from node.frames import (
     BlockBody,
     Consensus,
     Frame,
-    Goodbye,
     Hello,
+    Notice,
     Range,
     Transactions,
     WantBlock,
@@ -57,7 +57,7 @@ from node.mempool import Mempool, MempoolLimits, Pending
 from node.outbox import Outbox
 from node.ports import Ports
 from node.propose import Proposer
-from node.sync import Sync, block_of_body
+from node.sync import Sync, block_of_body, compose_range
 
 _log = logging.getLogger("suanlian.replica")
 MAX_SERVED_TRANSACTIONS = 4096
@@ -105,8 +105,7 @@ class Replica:
         self.genesis = genesis
         self.store = store
         self.counters = Counters()
-        self.voted_at_ms = 0
-        self.final_at_ms = ports.monotonic_ms()
+        self.final_at_ms = self.pending_since_ms = ports.monotonic_ms()
         self._journal = journal
         self._ports = ports
         self._on_final = on_final
@@ -218,6 +217,15 @@ class Replica:
         return None
 
     @property
+    def voters(self) -> Sequence[str]:
+        """The validators of the running epoch."""
+        return self.validators.codes
+
+    def serve_range(self, want: WantRange) -> Range:
+        """Final blocks for whoever asks."""
+        return compose_range(self.store, want)
+
+    @property
     def is_validator(self) -> bool:
         """Whether this peer is of the running epoch's set."""
         return self.validators.find_index(Code(self.identity.code)) is not None
@@ -285,8 +293,8 @@ class Replica:
                 self.sync.receive(sender, frame)
             case Hello():
                 self.sync.hear_height(sender, frame.height)
-            case Goodbye(code, detail):
-                _log.warning("%s ends the connection: %s: %s", sender, code, detail)
+            case Notice(code, detail):
+                _log.warning("%s says: %s: %s", sender, code, detail)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         if len(self.judge):
@@ -341,6 +349,8 @@ class Replica:
             raws = [item.transaction.raw for item in added]
             targets = [code for code in self.list_voters() if code != sender]
             self._ports.send_transactions(targets, raws)
+        if len(self.mempool) == len(added):
+            self.pending_since_ms = self._ports.monotonic_ms()
         self.conductor.update_pending()
 
     def _offer(self, peers: Sequence[str]) -> None:
@@ -465,6 +475,12 @@ class Replica:
         """Every heartbeat: what this peer accepted is offered until it is final."""
         self.offer_again()
         self._set_retry()
+
+    def stalled_ms(self) -> int:
+        """For how long transactions have been waiting without a final block."""
+        if not len(self.mempool):
+            return 0
+        return self._ports.monotonic_ms() - max(self.final_at_ms, self.pending_since_ms)
 
     def get_core_status(self) -> CoreStatus:
         """Where consensus stands."""

@@ -1,7 +1,7 @@
 """Checking signatures between other work: in chunks on the event loop, or in worker processes.
 
-Inline is best with few cores (DESIGN section 6): a chunk of 32 signatures holds up votes for less than
-3 ms. Worker processes pay where there are cores to spare.
+Inline is best with few cores (DESIGN section 6): a chunk of 32 signatures holds up votes for less
+than 3 ms. Worker processes pay where there are cores to spare.
 """
 
 import asyncio

@@ -1,0 +1,176 @@
+"""A peer as a process: the one place where its parts are wired.
+
+Order of a start: genesis and keys checked, disks opened and compared, replica, network, API. A
+stop goes the other way: no new requests, no peers, everything written, disks closed.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from ledger.genesis import Genesis
+from ledger.keyvalue import LevelDb
+from ledger.store import Store
+from node.api.limits import Limits as ApiLimits
+from node.api.server import ApiServer
+from node.config import Config, Credentials, load_credentials, load_genesis, parse_address
+from node.disk import DiskThread
+from node.driver import AsyncPorts
+from node.genesis_block import compute_genesis_block
+from node.journal import Journal, check_mark
+from node.mempool import MempoolLimits
+from node.metrics import Metrics
+from node.network import Network
+from node.peer import RunningPeer
+from node.replica import Identity, Replica
+from node.verifier import Verifier
+
+_log = logging.getLogger("suanlian")
+
+
+def run_peer(config: Config) -> int:
+    """Run a peer until SIGTERM or SIGINT; the exit code, 1 if it had to stop by itself."""
+    genesis = load_genesis(config)
+    credentials = load_credentials(config)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(config, genesis, credentials))
+
+
+async def _run(config: Config, genesis: Genesis, credentials: Credentials) -> int:
+    stopped = asyncio.Event()
+    failures: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        stopped.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    process = PeerProcess(config, genesis, credentials, fail)
+    await process.start()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    await stopped.wait()
+    for error in failures:
+        _log.critical("stopping: %s", error)
+    await process.stop()
+    return 1 if failures else 0
+
+
+class PeerProcess:
+    """The parts of a running peer."""
+
+    def __init__(
+        self,
+        config: Config,
+        genesis: Genesis,
+        credentials: Credentials,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._config = config
+        self._genesis = genesis
+        self._fail = fail
+        self._store_disk = LevelDb(config.data_dir / "store")
+        self._journal_disk = LevelDb(config.data_dir / "journal")
+        self.store = Store(self._store_disk, compute_genesis_block(genesis))
+        is_mine = check_mark(self._journal_disk, self._store_disk, secrets.token_bytes(16))
+        if not is_mine:
+            _log.error(
+                "the journal is not the one that belongs to this store: no votes in this epoch"
+            )
+        self._disk = DiskThread(self._journal_disk, fail)
+        self._verifier = Verifier(genesis.hash, config.verify_workers)
+        self._ports = AsyncPorts(self.store, self._disk, self._verifier, fail)
+        self.replica = Replica(
+            Identity(config.code, credentials.validator_keys),
+            genesis,
+            self.store,
+            Journal(self._journal_disk),
+            self._ports,
+            MempoolLimits(
+                config.limits.mempool_transactions,
+                config.limits.mempool_bytes,
+                config.limits.signer_transactions,
+            ),
+            may_vote=is_mine,
+            on_final=lambda blocks: self.peer.blocks_are_final(blocks),
+        )
+        self.network = Network(config, genesis, self.store, self.replica)
+        self._ports.network = self.network
+        metrics = Metrics(self.replica, self.network, self._ports.wall_ms)
+        self.peer = RunningPeer(self.replica, self.network, metrics)
+        self.api = self._make_api()
+
+    def _make_api(self) -> ApiServer:
+        config = self._config
+        host, port = parse_address(config.listen.http)
+        return ApiServer(self.peer, host, port, ApiLimits(), _make_tls(config), config.http.plain)
+
+    async def start(self) -> None:
+        """Start network, replica and API, and say where they are."""
+        await self.network.start()
+        self.replica.start()
+        await self.api.start()
+        write_endpoints(self._config.data_dir, self.network.port, self.api.port)
+        _log.info(
+            "%s on %s: peers at port %d, API at port %d, block %d",
+            self._config.code,
+            self._genesis.chain,
+            self.network.port,
+            self.api.port,
+            self.store.height,
+        )
+
+    async def stop(self) -> None:
+        """Stop in the other order; everything that was begun is written."""
+        self.peer.is_stopping = True
+        await self.api.stop()
+        await self.network.stop()
+        self._ports.close()
+        await self._verifier.close()
+        await self._disk.close()
+        self._journal_disk.close()
+        self.store.close()
+        _log.info("stopped at block %d", self.store.height)
+
+
+def write_endpoints(folder: Path, peer_port: int, http_port: int) -> None:
+    """Leave the process id and the ports where the launcher and operators find them."""
+    text = f"pid={os.getpid()}\npeer_port={peer_port}\nhttp_port={http_port}\n"
+    text += f"started_ms={time.time_ns() // 1_000_000}\n"
+    temporary = folder / "endpoints.tmp"
+    temporary.write_text(text, encoding="ascii")
+    temporary.replace(folder / "endpoints")
+
+
+def _api_limits(config: Config) -> ApiLimits:
+    limits = config.limits
+    return ApiLimits(
+        max_body_bytes=limits.http_body_bytes,
+        requests_per_s=float(limits.http_requests_per_s),
+        requests_burst=2 * limits.http_requests_per_s,
+        streams=limits.event_streams,
+        streams_per_client=min(32, limits.event_streams),
+        connections=limits.http_connections,
+    )
+
+
+def _make_tls(config: Config) -> ssl.SSLContext | None:
+    http = config.http
+    if http.certificate is None or http.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(http.certificate, http.key)
+    return context

@@ -1,0 +1,161 @@
+"""A running peer as its HTTP API sees it: `node.port.Peer` over the replica."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from ledger.genesis import Genesis
+from ledger.primitives import Digest
+from ledger.sealed import SealedBlock
+from ledger.store import Store
+from node.errors import Refused
+from node.metrics import Metrics
+from node.network import Network
+from node.port import Phase, Readiness, Status
+from node.replica import Replica
+
+MAX_CLOCK_OFFSET_MS = 1_000
+STALLED_MS = 15_000
+
+
+class RunningPeer:
+    """What the API may ask of this peer."""
+
+    def __init__(self, replica: Replica, network: Network, metrics: Metrics) -> None:
+        self.genesis: Genesis = replica.genesis
+        self.code: str = replica.identity.code
+        self.store: Store = replica.store
+        self._replica = replica
+        self._network = network
+        self._metrics = metrics
+        self._grown = asyncio.Event()
+        self.is_stopping = False
+
+    async def submit(self, raws: Sequence[bytes]) -> list[Status | Refused]:
+        """Take signed transactions."""
+        future: asyncio.Future[list[Status | Refused]] = asyncio.get_running_loop().create_future()
+
+        def done(answers: list[Status | Refused]) -> None:
+            if not future.done():
+                future.set_result(answers)
+
+        self._replica.submit(raws, done)
+        return await future
+
+    def get_status(self, id_: Digest) -> Status | None:
+        """What became of a transaction."""
+        return self._replica.intake.get_status(id_)
+
+    async def wait(self, id_: Digest, timeout_s: float) -> Status | None:
+        """The status once it is no longer `accepted`, or as it is then."""
+        status = self.get_status(id_)
+        if status is not None and status.phase is not Phase.ACCEPTED:
+            return status
+        future: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+
+        def notify(ended: Status) -> None:
+            if not future.done():
+                future.set_result(ended)
+
+        give_up = self._replica.intake.wait(id_, notify)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            return self.get_status(id_)
+        finally:
+            give_up()
+
+    def blocks_are_final(self, blocks: Sequence[SealedBlock]) -> None:
+        """The replica's word that the final height grew."""
+        self._metrics.observe_blocks(blocks)
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+    async def watch_heights(self) -> AsyncIterator[int]:
+        """The final height whenever it grows."""
+        seen = -1
+        while True:
+            grown = self._grown
+            if self.store.height != seen:
+                seen = self.store.height
+                yield seen
+            else:
+                await grown.wait()
+
+    def get_readiness(self) -> Readiness:
+        """Whether this peer can do its work now."""
+        reasons = list(self._list_reasons())
+        return Readiness(not reasons, tuple(reasons))
+
+    def _list_reasons(self) -> list[str]:
+        replica, network = self._replica, self._network
+        reasons: list[str] = []
+        if self.is_stopping or replica.has_stopped:
+            reasons.append("this peer is stopping")
+        voters = set(replica.list_voters())
+        quorum = replica.validators.quorum
+        if replica.is_validator:
+            here = len(voters) + 1
+            if here < quorum:
+                missing = [
+                    code for code in replica.voters if code not in voters and code != self.code
+                ]
+                reasons.append(
+                    f"{here} of {replica.validators.n} validators are connected, "
+                    f"{quorum} are a quorum; missing: {', '.join(missing)}"
+                )
+            status = replica.core.status()
+            if status.recovering:
+                reasons.append("this validator was restarted and does not vote yet")
+        elif not voters:
+            reasons.append("no validator is connected")
+        offset_ms = network.compute_offset_ms()
+        if abs(offset_ms) > MAX_CLOCK_OFFSET_MS:
+            reasons.append(f"this clock is {-offset_ms} ms off the others': check NTP")
+        behind = max((contact.height for contact in network.contacts.values()), default=0)
+        if replica.sync.is_running and behind > self.store.height + 2:
+            reasons.append(f"catching up: block {self.store.height} of {behind}")
+        stalled_ms = replica.stalled_ms()
+        if stalled_ms > STALLED_MS:
+            reasons.append(
+                f"transactions have been waiting for {stalled_ms // 1000} s without a final block"
+            )
+        return reasons
+
+    def describe(self) -> dict[str, Any]:
+        """What `/v1/status` shows."""
+        replica = self._replica
+        core = replica.core.status()
+        readiness = self.get_readiness()
+        return {
+            "code": self.code,
+            "role": "validator" if replica.is_validator else "observer",
+            "ready": readiness.ready,
+            "waiting_for": list(readiness.reasons),
+            "height": str(self.store.height),
+            "time_ms": str(self.store.header.time_ms),
+            "state_root": self.store.header.state_root.hex(),
+            "records": str(self.store.tree.count - 1),
+            "epoch": str(core.epoch),
+            "view": str(core.view),
+            "leader": core.leader,
+            "votes": core.votes,
+            "recovering": core.recovering,
+            "validators": list(replica.voters),
+            "pending": str(len(replica.mempool)),
+            "unfinalized": str(len(replica.chain)),
+            "clock_offset_ms": str(self._network.compute_offset_ms()),
+            "peers": {
+                code: {"height": str(contact.height), "channel": _channel(contact.is_full)}
+                for code, contact in sorted(self._network.contacts.items())
+            },
+        }
+
+    def render_metrics(self) -> bytes:
+        """The Prometheus exposition."""
+        return self._metrics.render()
+
+
+def _channel(is_full: bool) -> str:
+    return "full" if is_full else "sync"
