@@ -381,7 +381,7 @@ CALLS = (
         signers=(_CONSUMER,),
         failures=("unknown-lease", "not-party", "no-receipt", "not-below-receipt"),
         handler=contest,
-        changes="the lease; the provider's account, if anything is accepted; the consumer's account",
+        changes="the lease; the provider's account if it is paid; the consumer's account",
         events=("metering.contested",),
         tolerates=_OLD_BUSINESS,
     ),

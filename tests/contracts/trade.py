@@ -1,0 +1,169 @@
+"""Trading in the small world: two parties, a resource, and every step of a lease."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.agreement import LEASES
+from contracts.resource import make_allocated_key
+from contracts.rules import VERSION_1
+from contracts.table import make_object_key
+from ledger.code import compose_code
+from ledger.codec import Value
+from ledger.result import Result
+from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, NATIONAL, World, make_world
+
+PROVIDER = compose_code("P", "520100", "0E001", "I")
+OTHER_PROVIDER = compose_code("P", "520100", "0E002", "I")
+CONSUMER = compose_code("U", "110100", "0A001", "I")
+LOCAL_CONSUMER = compose_code("U", "520100", "0E003", "I")
+RESOURCE = compose_code("C", "520100", "0E001", "I", "20", "0000001")
+INDUSTRY = compose_code("I", "000000", "00020", "I")
+AUDITOR = compose_code("M", "000000", "00030")
+YUAN = 1_000_000
+UNITS = 8_000  # eight cards
+PRICE = 10 * YUAN
+ROOT_OF_SAMPLES = bytes(range(32))
+
+
+def make_descriptor(units: int = UNITS, **changes: Value) -> dict[str, Value]:
+    """What a machine of eight accelerators says of itself."""
+    return {
+        "accelerators": [
+            {"count": 8, "memory_mib": 65_536, "model": "Ascend 910B", "vendor": "Huawei"}
+        ],
+        "domestic": True,
+        "gflops_bf16": 2_500_000,
+        "gflops_fp16": 2_500_000,
+        "gflops_fp32": 600_000,
+        "gflops_fp64": 0,
+        "gops_int8": 5_000_000,
+        "green_bp": 5_500,
+        "interconnect": "HCCS",
+        "interface": "kubernetes-1",
+        "latency_ms": 20,
+        "memory_mib": 1_048_576,
+        "network_mbps": 200_000,
+        "pue_thousandths": 1_150,
+        "sla_class": 1,
+        "storage_gib": {"nvme": 30_720},
+        "units": units,
+        "zone": "guian-1",
+        **changes,
+    }
+
+
+@dataclass
+class Trade:
+    """A provider in Guizhou, a consumer in Beijing, and what they do."""
+
+    world: World = field(default_factory=make_world)
+    offer: str = ""
+    lease: str = ""
+    consumer: str = CONSUMER
+
+    def set_up(self, *, consumer: str = CONSUMER, funds: int = 10_000 * YUAN) -> "Trade":
+        """Both parties, money, and an attested resource."""
+        world, self.consumer = self.world, consumer
+        world.register(PROVIDER, GUIZHOU)
+        world.register(consumer, GUIZHOU if consumer == LOCAL_CONSUMER else BEIJING)
+        if funds:
+            world.deposit(consumer, funds)
+        world.do("resource.register", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+        world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS, until_ms=END_MS)
+        return self
+
+    def make_offer(self, **changes: Value) -> str:
+        """An offer of the whole resource for a month."""
+        data = self.offer_data(**changes)
+        result = self.world.do("market.offer", PROVIDER, **data)
+        self.offer = result.events[0]["about"][0]
+        return self.offer
+
+    def offer_data(self, **changes: Value) -> dict[str, Value]:
+        return {
+            "ends_ms": self.world.time_ms + 30 * 24 * HOUR_MS,
+            "maximum_seconds": 30 * 86_400,
+            "minimum_seconds": 60,
+            "notice_seconds": 600,
+            "price_micro_yuan": PRICE,
+            "resource": RESOURCE,
+            "sla_class": 1,
+            "starts_ms": self.world.time_ms,
+            "units": UNITS,
+            **changes,
+        }
+
+    def take_data(self, **changes: Value) -> dict[str, Value]:
+        return {
+            "demand": "",
+            "hold_micro_yuan": 100 * YUAN,
+            "offer": self.offer,
+            "seconds": 4 * 3600,
+            "units": 2_000,
+            **changes,
+        }
+
+    def take(self, **changes: Value) -> str:
+        """Take two cards for four hours, holding the money of five."""
+        result = self.world.do("market.take", self.consumer, **self.take_data(**changes))
+        self.lease = result.events[0]["about"][0]
+        return self.lease
+
+    def dispatch(self) -> Result:
+        signers = (GUIZHOU,) if self.consumer[1:3] == "52" else (GUIZHOU, BEIJING)
+        return self.world.do("lease.dispatch", signers, lease=self.lease, reference="job-1")
+
+    def activate(self) -> Result:
+        return self.world.do("lease.activate", PROVIDER, lease=self.lease)
+
+    def start(self, **changes: Value) -> "Trade":
+        """Everything up to an active lease."""
+        self.set_up()
+        self.make_offer()
+        self.take(**changes)
+        self.dispatch()
+        self.activate()
+        return self
+
+    def usage(self, epoch: int, used: int | None = None, **changes: Value) -> dict[str, Value]:
+        full = self.record["units"] * VERSION_1["meter_epoch_ms"] // 1000
+        return {
+            "availability_bp": 10_000,
+            "epoch": epoch,
+            "lease": self.lease,
+            "samples_count": 60,
+            "samples_root": ROOT_OF_SAMPLES,
+            "used_unit_seconds": full if used is None else used,
+            **changes,
+        }
+
+    def agree(self, epoch: int, used: int | None = None, **changes: Value) -> Result:
+        signers = (PROVIDER, self.consumer)
+        return self.world.do("metering.receipt", signers, **self.usage(epoch, used, **changes))
+
+    def submit(self, epoch: int, used: int | None = None, **changes: Value) -> Result:
+        return self.world.do("metering.submit", PROVIDER, **self.usage(epoch, used, **changes))
+
+    @property
+    def record(self) -> Any:
+        """The lease's record."""
+        return self.world.value(LEASES.make_key(PROVIDER, self.lease))
+
+    @property
+    def allocated(self) -> int:
+        """What leases hold of the resource."""
+        return int(self.world.state.get_derived(make_allocated_key(RESOURCE)) or 0)
+
+    @property
+    def money(self) -> tuple[int, int, int]:
+        """Consumer's balance, provider's balance, held in the lease."""
+        balance = self.world.balance
+        return balance(self.consumer), balance(PROVIDER), self.record["held_micro_yuan"]
+
+
+def find_object(world: World, name: str) -> Any:
+    """The record of an object id."""
+    return world.value(world.state.get_derived(make_object_key(name)))
+
+
+__all__ = ["NATIONAL", "Trade", "find_object", "make_descriptor"]
