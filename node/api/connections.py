@@ -6,7 +6,7 @@ aiohttp bounds neither, so a peer would keep every connection that sends its hea
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -71,8 +71,7 @@ class Connections:
             for transport, deadline in list(self._deadlines.items()):
                 if deadline is not None and deadline < now:
                     self.close(transport)
-                    assert isinstance(transport, asyncio.Transport)
-                    transport.abort()
+                    cast(asyncio.Transport, transport).abort()
 
 
 CONNECTIONS: Final = web.AppKey("connections", Connections)
@@ -92,10 +91,11 @@ class Counted(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection on, unless it is one too many."""
-        assert isinstance(transport, asyncio.Transport)
-        if self._connections.open(transport):
-            self._transport = transport
-            self._inner.connection_made(transport)
+        # uvloop's transports are not asyncio's by class, only by what they do.
+        connected = cast(asyncio.Transport, transport)
+        if self._connections.open(connected):
+            self._transport = connected
+            self._inner.connection_made(connected)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
