@@ -109,12 +109,11 @@ WAIT: Final = Parameter(
     {"type": "string", "enum": ["final"]},
     False,
 )
-TIMEOUT: Final = Parameter(
+TIMEOUT: Final[Parameter[float | None]] = Parameter(
     "timeout",
     "Seconds to wait, at most what the peer allows (60 by default).",
     parse_seconds,
-    {"type": "number", "minimum": 0},
-    10.0,
+    {"type": "number", "minimum": 0, "default": 10},
 )
 LIMIT: Final[Parameter[int | None]] = Parameter(
     "limit",

@@ -19,6 +19,7 @@ from node.port import Phase, Status
 
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
+_DEFAULT_WAIT_S: Final = 10.0
 
 Outcome = Status | Refused
 
@@ -60,6 +61,8 @@ def _read_wait(request: web.Request) -> float | None:
     """How long to wait, None for not at all; raises Problem."""
     most = request.app[CONTEXT].limits.max_wait_s
     seconds = TIMEOUT.read(request)
+    if seconds is None:
+        seconds = min(_DEFAULT_WAIT_S, most)
     if seconds > most:
         raise Problem("bad-parameter", f"timeout: at most {most:g} seconds are allowed")
     return seconds if WAIT.read(request) else None
