@@ -49,6 +49,11 @@ class ApiServer:
         self._server: asyncio.Server | None = None
         self.port = 0
 
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return 0 if self._connections is None else len(self._connections)
+
     async def start(self) -> None:
         """Listen; `port` is then the one that was given, or the one that was free."""
         app = make_application(self._peer, self._limits)

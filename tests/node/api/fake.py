@@ -27,7 +27,7 @@ class FakePeer:
             records=[(make_key("founder", code), {"n": n}) for n, code in enumerate(REGIONS)],
         )
         self.genesis = self.chain.genesis
-        self.code = CODE
+        self.code: str = CODE
         self.store = self.chain.store
         self.pending: dict[Digest, Transaction] = {}
         self.invalid: dict[Digest, Status] = {}
