@@ -45,7 +45,7 @@ notarization of v is held, or that v is the last final view.
        nullified at once.
 8. Idle. With nothing pending, the leader waits Δ for the newest certified block to become final,
    and proposes an empty block only if it does not. Else it proposes when its heartbeat is due.
-   8a. With 16 unfinalized ancestors, only empty blocks.
+   8a. With 16 unfinalized ancestors, only empty blocks, after the same wait.
    8b. A peer that does not vote asks for the newest finalization every heartbeat.
 9. Epochs. Once E is final and stored here, the epoch has ended. A message of an older epoch,
    unless it is a finalization, is answered with that epoch's final certificate; a message of a
@@ -66,23 +66,12 @@ from typing import assert_never
 
 from consensus.action import (
     Action,
-    Broadcast,
-    Certified,
     Diverged,
-    DoubleSigned,
-    EpochEnded,
-    Fetch,
     Finalized,
-    Judge,
-    KeyElsewhere,
     OlderEpoch,
-    Persist,
-    Propose,
-    Recovered,
 )
-from consensus.ancestry import Ancestry
 from consensus.certificate import Certificate
-from consensus.courier import Courier
+from consensus.conduct import Conduct
 from consensus.event import (
     Event,
     Executed,
@@ -95,10 +84,8 @@ from consensus.event import (
     Timer,
     TimerFired,
     TimerKind,
-    Verdict,
 )
-from consensus.journal import Held, Journal, Opened, OwnVote, Record, Silenced, encode_record
-from consensus.judgement import Judgement
+from consensus.journal import Held, Opened, Record, encode_record
 from consensus.message import (
     MAX_PAYLOAD_BYTES,
     Ask,
@@ -109,17 +96,9 @@ from consensus.message import (
     Report,
     VoteMessage,
 )
-from consensus.presence import Presence
-from consensus.recovery import Recovery
-from consensus.root import Root
-from consensus.settings import Settings
-from consensus.tally import Tally
-from consensus.timers import MAX_LIMIT_SHIFT, Timers
-from consensus.validators import ValidatorSet
-from consensus.vote import IsValid, SignedVote, Vote, VoteKind
-from consensus.voting import Voice, Voting
+from consensus.vote import SignedVote, VoteKind
 from ledger.errors import FormatError, SignatureError
-from ledger.primitives import ZERO_DIGEST, Code, Digest, Epoch, View
+from ledger.primitives import Code, Digest, Epoch, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +123,7 @@ class Status:
     limit_shift: int
 
 
-class Core:
+class Core(Conduct):
     """The consensus of one epoch. `step` is atomic: an event that no rule admits changes nothing.
 
     Arguments:
@@ -157,44 +136,9 @@ class Core:
         recovering: True after every start of the process, False in an epoch entered live.
         may_vote: False where the journal is missing, damaged or from a backup; nothing is then
             written to the journal in this epoch, so that it cannot pass for a whole one later.
-    """
 
-    def __init__(
-        self,
-        settings: Settings,
-        epoch: Epoch,
-        validators: ValidatorSet,
-        root: Root,
-        voice: Voice | None,
-        is_valid: IsValid,
-        journal: Journal | None = None,
-        recovering: bool = False,
-        may_vote: bool = True,
-    ) -> None:
-        assert voice is None or 0 <= voice.index < validators.n
-        self._settings = settings
-        self._epoch = epoch
-        self._validators = validators
-        self._is_valid = is_valid
-        self._may_vote = may_vote and voice is not None
-        self._ancestry = Ancestry(root)
-        self._tally = Tally(epoch, validators, is_valid)
-        self._voting = Voting(voice)
-        self._judgement = Judgement(root.block)
-        self._timers = Timers()
-        self._courier = Courier(
-            settings, epoch, validators, self._ancestry, self._tally, self._voting
-        )
-        self._view = View(1)
-        self._now_ms = 0
-        self._stored_view = View(0)
-        self._pending = False
-        self._is_over = False
-        self._request: Propose | None = None
-        self._out: list[Action] = []
-        self._is_opened = self._restore(journal)
-        self._presence = Presence(validators, self._voting.index, self._view)
-        self._recovery = Recovery(validators, is_over=not (recovering and self._may_vote))
+    Raises FormatError for a journal of another validator set.
+    """
 
     def step(self, event: Event, now_ms: int) -> list[Action]:
         """Let `event` happen at `now_ms` of a monotonic clock; answers the actions, in order."""
@@ -258,26 +202,6 @@ class Core:
             limit_shift=self._timers.limit_shift,
         )
 
-    # ---- beginning -------------------------------------------------------------------------------
-
-    def _restore(self, journal: Journal | None) -> bool:
-        """Take up what the journal says of this epoch; whether it says anything."""
-        if journal is None or not self._may_vote or journal.epoch != self._epoch:
-            return False
-        assert journal.validators_hash == self._validators.hash
-        for certificate in journal.certificates:
-            if self._ancestry.is_news(certificate.kind, certificate.view):
-                self._ancestry.add(certificate)
-                self._view = max(self._view, View(certificate.view + 1))
-        for record in journal.votes:
-            vote = record.signed.vote
-            if vote.view > self._ancestry.final_view:
-                self._voting.restore(record)
-                self._tally.add(record.signed, is_wanted=False, is_verified=True)
-                self._view = max(self._view, vote.view)
-        self._may_vote = journal.silenced is None
-        return True
-
     def _on_started(self) -> None:
         if self._may_vote and not self._is_opened:
             self._persist(Opened(self._epoch, self._validators.hash), sync=False)
@@ -289,8 +213,6 @@ class Core:
         if not self._recovery.is_over:
             self._recovery.incarnation = self._now_ms
             self._out += self._courier.inquire(self._recovery.incarnation)
-
-    # ---- messages --------------------------------------------------------------------------------
 
     def _on_message(self, sender: Code, message: Message) -> None:
         if message.epoch != self._epoch:
@@ -446,8 +368,6 @@ class Core:
             self._take(certificate)
         self._recovery.report(index)
 
-    # ---- answers of the replica ------------------------------------------------------------------
-
     def _on_proposed(self, event: Proposed) -> None:
         """Rule 1."""
         request = self._request
@@ -512,355 +432,3 @@ class Core:
             self._out += self._courier.inquire(self._recovery.incarnation)
         elif self._timers.running:
             self._out += self._courier.send_again(self._view)  # 6d
-
-    # ---- what follows ----------------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        """Do what the rules now allow, until nothing more follows; then mind the clock."""
-        while not self._is_over and (
-            self._end_epoch() or self._recover() or self._finalize() or self._act()
-        ):
-            pass
-        if not self._is_over:
-            missing = self._list_missing()
-            self._out += self._courier.ask(missing, self._now_ms)  # 6c
-            self._keep_time(is_missing=bool(missing))
-        self._out += self._timers.drain()
-
-    def _end_epoch(self) -> bool:
-        """Rule 9."""
-        final = self._ancestry.final
-        if final is None or final.view != self._stored_view:
-            return False
-        if not self._judgement.find_last(final.block):
-            return False
-        self._out.append(EpochEnded(final))
-        self._stop()
-        return True
-
-    def _recover(self) -> bool:
-        """Rule 10."""
-        if self._recovery.is_over or not self._recovery.has_reports():
-            return False
-        if self._list_unexecuted() or self._ancestry.find_missing_parents():
-            return False
-        self._recovery.is_over = True
-        self._out.append(Recovered(self._view))
-        self._out += self._courier.send_again(self._view)
-        return True
-
-    def _finalize(self) -> bool:
-        """Rule 3a, for one view."""
-        if not self._is_voting:
-            return False
-        for view, certificate in self._ancestry.notarizations.items():
-            if self._voting.may_say(VoteKind.FINALIZE, view) and self._judgement.is_executed(
-                certificate.block
-            ):
-                self._say(VoteKind.FINALIZE, view, certificate.vote.parent_view, certificate.block)
-                return True
-        return False
-
-    def _act(self) -> bool:
-        """Rules 1, 2 and 7c in the current view."""
-        proposal = self._judgement.find(self._view)
-        if proposal is not None:
-            self._judge(proposal)
-        if not self._is_voting:
-            return False
-        leader = self._validators.leader(self._view)
-        if leader == self._voting.index:
-            return self._propose()
-        if proposal is not None and self._notarize(proposal):
-            return True
-        return (
-            self._presence.is_silent(leader, self._view)
-            and self._has_reason()
-            and self._nullify()  # 7c
-        )
-
-    def _judge(self, proposal: Proposal) -> None:
-        """Ask the replica once; a block proposed again needs no judgement but that of E itself."""
-        if not proposal.is_again and self._judgement.ask(proposal.signed.vote):
-            self._out.append(Judge(proposal))
-
-    def _propose(self) -> bool:
-        """Rules 1 and 8."""
-        parent_view = self._ancestry.certified_view
-        parent = self._ancestry.find_block(parent_view)
-        assert parent is not None
-        is_last = self._judgement.find_last(parent)
-        if (
-            is_last is None
-            or not self._voting.may_say(VoteKind.NOTARIZE, self._view)
-            or self._ancestry.find_gaps(parent_view, self._view)
-        ):
-            return False
-        if is_last:
-            again = self._ancestry.find_certificate(parent_view)
-            self._propose_block(parent, b"", again)  # 1a
-            return True
-        if self._request is not None and self._request.parent_view == parent_view:
-            return False
-        is_empty = self._ancestry.count_unfinalized() >= self._settings.max_unfinalized  # 8a
-        if not self._pending:
-            if self._is_unfinalized():
-                is_empty = True
-                if not self._timers.idle_due:
-                    self._start_idle()
-                    return False
-            elif not self._timers.heartbeat_due:
-                return False
-        self._request = Propose(
-            self._view,
-            parent_view,
-            parent,
-            self._ancestry.find_certificate(parent_view),
-            is_empty,
-            self._timers.limit_shift,
-        )
-        self._out.append(self._request)
-        return False
-
-    def _propose_block(
-        self, block: Digest, payload: bytes, parent_certificate: Certificate | None
-    ) -> None:
-        """The proposal is the leader's notarize; its header names this very certificate."""
-        parent_view = self._ancestry.certified_view
-        vote = self._make_vote(VoteKind.NOTARIZE, self._view, parent_view, block)
-        signed = self._voting.sign(vote)
-        proposal = Proposal(signed, parent_certificate, payload)
-        self._voting.keep(proposal)
-        self._persist(OwnVote(signed, proposal), True, self._judgement.persist(block))
-        self._out.append(Broadcast(proposal))
-        self._count(signed, is_verified=True)
-
-    def _notarize(self, proposal: Proposal) -> bool:
-        """Rule 2."""
-        vote = proposal.signed.vote
-        if not self._voting.may_say(VoteKind.NOTARIZE, vote.view):
-            return False
-        match self._assess(proposal):
-            case Verdict.VALID:
-                self._say(VoteKind.NOTARIZE, vote.view, vote.parent_view, vote.block)
-                return True
-            case Verdict.INVALID:
-                return self._nullify()  # 2b
-            case None:
-                return False  # 2a
-
-    def _assess(self, proposal: Proposal) -> Verdict | None:
-        """What is known about the proposal of the current view; None while undecided."""
-        vote = proposal.signed.vote
-        if vote.parent_view < self._ancestry.final_view:
-            return Verdict.INVALID  # a nullification of the final view cannot exist
-        claimed = proposal.parent_certificate
-        parent = self._ancestry.find_block(vote.parent_view)
-        if parent is None or (claimed is not None and claimed.block != parent):
-            return None
-        is_last = self._judgement.find_last(parent)
-        verdict = self._judgement.find_verdict(vote)
-        if verdict is Verdict.INVALID or (is_last is not None and is_last != proposal.is_again):
-            return Verdict.INVALID
-        if is_last is None or self._ancestry.find_gaps(vote.parent_view, vote.view):
-            return None
-        return Verdict.VALID if proposal.is_again else verdict
-
-    def _nullify(self) -> bool:
-        """Rule 4."""
-        if not self._is_voting or not self._voting.may_say(VoteKind.NULLIFY, self._view):
-            return False
-        self._timers.grow()  # 7b
-        self._say(VoteKind.NULLIFY, self._view, View(0), ZERO_DIGEST)
-        return True
-
-    def _say(self, kind: VoteKind, view: View, parent_view: View, block: Digest) -> None:
-        """Persist before you speak."""
-        signed = self._voting.sign(self._make_vote(kind, view, parent_view, block))
-        body = None if kind is VoteKind.NULLIFY else self._judgement.persist(block)
-        self._persist(OwnVote(signed), True, body)
-        self._out.append(Broadcast(VoteMessage(signed)))
-        self._count(signed, is_verified=True)
-
-    def _count(self, signed: SignedVote, is_verified: bool = False) -> None:
-        """Rules 3, 4 and 5: a vote may complete a certificate."""
-        vote = signed.vote
-        is_wanted = self._ancestry.is_news(vote.kind, vote.view)
-        added = self._tally.add(signed, is_wanted, is_verified)
-        if added.evidence is not None:
-            self._out.append(DoubleSigned(*added.evidence))
-        if added.certificate is not None:
-            self._take(added.certificate)
-
-    def _take(self, certificate: Certificate, is_shared: bool = False) -> None:
-        """Rules 3 to 6, for a verified certificate; `is_shared` says that all have it anyway."""
-        kind, view = certificate.kind, certificate.view
-        if not self._ancestry.is_news(kind, view):
-            return
-        self._check_twin(certificate)
-        self._persist(Held(certificate), sync=False)
-        self._ancestry.add(certificate)
-        if self._voting.index is not None and not is_shared:
-            self._out.append(Broadcast(CertificateMessage(certificate)))
-        match kind:
-            case VoteKind.NOTARIZE:
-                self._out.append(Certified(certificate))
-                self._fetch(certificate)
-            case VoteKind.NULLIFY:
-                if self._voting.find(VoteKind.NULLIFY, view) is None:
-                    self._timers.grow()  # 7b
-                self._timers.limit_shift = min(self._timers.limit_shift + 1, MAX_LIMIT_SHIFT)
-            case VoteKind.FINALIZE:
-                self._out.append(Finalized(certificate))
-                self._timers.fall_back()  # 7b
-                self._timers.limit_shift = max(self._timers.limit_shift - 1, 0)
-                self._prune()
-        if view >= self._view:
-            self._enter(View(view + 1))  # 6a
-
-    def _fetch(self, certificate: Certificate) -> None:
-        """Rule 3b."""
-        if self._judgement.is_executed(certificate.block):
-            return
-        me = self._voting.index
-        signers = [self._validators.codes[index] for index in certificate.signers if index != me]
-        self._out.append(Fetch(certificate.block, certificate, tuple(signers)))
-
-    def _enter(self, view: View) -> None:
-        self._view = view
-        self._request = None
-        self._judgement.leave(view)
-        self._timers.enter(0)
-        self._start_heartbeat()
-
-    def _prune(self) -> None:
-        floor = self._ancestry.final_view
-        self._tally.prune(floor)
-        self._voting.prune(floor)
-        certified = [held.block for held in self._ancestry.notarizations.values()]
-        self._judgement.prune(floor, self._ancestry.final_block, certified)
-
-    def _stop(self) -> None:
-        self._is_over = True
-        self._timers.cancel(*TimerKind)
-
-    # ---- time ------------------------------------------------------------------------------------
-
-    def _keep_time(self, is_missing: bool) -> None:
-        """Rule 7a: run the timers exactly while there is a reason."""
-        timers = self._timers
-        running = self._is_voting and self._has_reason()
-        if running and not timers.running:
-            self._start_view_timers()
-        elif timers.running and not running:
-            timers.cancel(TimerKind.LEADER, TimerKind.ADVANCE)
-        timers.running = running
-        leader = self._validators.leader(self._view)
-        if timers.is_set(TimerKind.LEADER) and self._tally.has_notarized(self._view, leader):
-            timers.cancel(TimerKind.LEADER)
-        if timers.is_set(TimerKind.IDLE) and (self._pending or not self._is_unfinalized()):
-            timers.cancel(TimerKind.IDLE)
-        is_retrying = running or is_missing or not self._recovery.is_over
-        if not is_retrying:
-            timers.cancel(TimerKind.RETRY)
-        elif not timers.is_set(TimerKind.RETRY):
-            timers.start(TimerKind.RETRY, self._now_ms + self._settings.delta_ms)
-
-    def _start_view_timers(self) -> None:
-        if not self._voting.may_say(VoteKind.NULLIFY, self._view):
-            return
-        settings, timers, now = self._settings, self._timers, self._now_ms
-        if not self._tally.has_notarized(self._view, self._validators.leader(self._view)):
-            leader_ms = timers.compute_duration(settings.leader_timeout_ms)
-            timers.start(TimerKind.LEADER, now + leader_ms)
-        advance_ms = timers.compute_duration(settings.advance_timeout_ms)
-        timers.start(TimerKind.ADVANCE, now + advance_ms)
-
-    def _start_idle(self) -> None:
-        if not self._timers.is_set(TimerKind.IDLE):
-            self._timers.start(TimerKind.IDLE, self._now_ms + self._settings.delta_ms)
-
-    def _start_heartbeat(self) -> None:
-        delay_ms = self._settings.heartbeat_ms
-        if self._may_vote and self._validators.leader(self._view) != self._voting.index:
-            delay_ms += delay_ms // 2
-        self._timers.start(TimerKind.HEARTBEAT, self._now_ms + delay_ms)
-
-    def _has_reason(self) -> bool:
-        return (
-            self._pending
-            or self._timers.heartbeat_due
-            or self._is_unfinalized()
-            or self._tally.count_voters(self._view) > self._validators.f
-        )
-
-    def _list_reasons(self) -> tuple[str, ...]:
-        reasons = {
-            "transactions are pending": self._pending,
-            "the heartbeat is due": self._timers.heartbeat_due,
-            "the newest certified block is not final": self._is_unfinalized(),
-            "f + 1 have voted in this view": self._tally.count_voters(self._view)
-            > self._validators.f,
-        }
-        return tuple(reason for reason, holds in reasons.items() if holds)
-
-    def _is_unfinalized(self) -> bool:
-        return self._ancestry.certified_view > self._ancestry.final_view
-
-    # ---- what is lacking, and whose vote it is ---------------------------------------------------
-
-    @property
-    def _is_voting(self) -> bool:
-        return self._may_vote and self._recovery.is_over
-
-    def _list_missing(self) -> list[View]:
-        """Rule 6c."""
-        if not self._may_vote:
-            return []
-        ancestry = self._ancestry
-        low = ancestry.certified_view
-        gaps = ancestry.find_gaps(low, self._view)
-        proposal = self._judgement.find(self._view)
-        if proposal is not None and proposal.signed.vote.parent_view < low:
-            gaps = ancestry.find_gaps(proposal.signed.vote.parent_view, self._view)
-        parents = ancestry.find_missing_parents()
-        if not parents:
-            return gaps
-        return sorted(dict.fromkeys(gaps + parents))
-
-    def _list_unexecuted(self) -> list[Digest]:
-        return [
-            certificate.block
-            for certificate in self._ancestry.notarizations.values()
-            if not self._judgement.is_executed(certificate.block)
-        ]
-
-    def _check_own(self, signed: SignedVote) -> bool:
-        """Rule 10a, for a vote under one's own key; whether it comes from elsewhere."""
-        if (
-            not self._may_vote
-            or signed.vote.epoch != self._epoch
-            or signed.vote.view <= self._ancestry.final_view
-            or self._voting.is_known(signed.vote)
-            or not signed.is_valid(self._validators, self._is_valid)
-        ):
-            return False
-        self._out.append(Persist((encode_record(Silenced(signed)),), None, True))
-        self._out.append(KeyElsewhere(signed))
-        self._may_vote = False
-        self._recovery.is_over = True
-        return True
-
-    def _check_twin(self, certificate: Certificate) -> None:
-        """Rule 10a, for a certificate that holds one's own vote."""
-        me = self._voting.index
-        if me is not None and me in certificate.signers:
-            signature = certificate.signatures[certificate.signers.index(me)]
-            self._check_own(SignedVote(certificate.vote, me, signature))
-
-    def _make_vote(self, kind: VoteKind, view: View, parent_view: View, block: Digest) -> Vote:
-        return Vote(self._epoch, view, kind, parent_view, block, self._validators.hash)
-
-    def _persist(self, record: Record, sync: bool, body: Digest | None = None) -> None:
-        if self._may_vote:
-            self._out.append(Persist((encode_record(record),), body, sync))

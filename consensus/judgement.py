@@ -56,8 +56,9 @@ class Judgement:
         return self._verdicts.get(vote)
 
     def execute(self, block: Digest, is_last: bool) -> None:
-        """The block is valid and executed here."""
-        self._executed[block] = is_last
+        """The block is valid and executed here. The first word counts: an answer that was meant for
+        the core before must not make this epoch's root a last block."""
+        self._executed.setdefault(block, is_last)
 
     def is_executed(self, block: Digest) -> bool:
         """Whether the block is executed here."""

@@ -22,9 +22,7 @@ class Presence:
         """The validators that were not heard for n views."""
         floor = view - self._validators.n
         return [
-            index
-            for index, heard in enumerate(self._heard)
-            if heard <= floor and index != self._me
+            index for index, heard in enumerate(self._heard) if heard <= floor and index != self._me
         ]
 
     def is_silent(self, index: int, view: View) -> bool:

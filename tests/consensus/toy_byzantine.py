@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toy_chain import Block
+from toy_chain import Block, Stored, hash_certificate
 from toy_network import Peer, World
 
 from consensus.action import DoubleSigned
@@ -22,7 +22,7 @@ from consensus.vote import SignedVote, Vote, VoteKind
 from ledger.primitives import ZERO_DIGEST, Code, Digest, Signature, View
 
 MEMORY = 60
-HABITS = ("Equivocator", "Withholder", "Nullifier", "Hoarder", "Liar", "Silent", "Chaos")
+HABITS = ("Equivocator", "Withholder", "Nullifier", "Hoarder", "Liar", "Silent", "Chaos", "Forker")
 
 
 class Shameless(Core):
@@ -38,6 +38,7 @@ class Byzantine(Peer):
     Equivocator: two blocks for one view, and votes for both. Withholder: tells only some.
     Nullifier: nullifies every view, finalizes too. Hoarder: keeps what it has to say and releases
     it long after, all at once. Liar: wrong signatures, false reports. Silent: nothing.
+    Forker: builds on an old certified block, skipping what came between.
     Chaos: random votes about anything it has seen.
     """
 
@@ -48,6 +49,8 @@ class Byzantine(Peer):
         super().__init__(world, number)
         self.seen: list[tuple[View, View, Digest]] = []
         self.hoard: list[tuple[int, Message]] = []
+        self.certified: list[Certificate] = []
+        self.forks: dict[tuple[int, int], Proposal] = {}
         self.inspire(0)
 
     def inspire(self, _: int) -> None:
@@ -106,6 +109,9 @@ class Byzantine(Peer):
         match message:
             case Proposal(signed) | VoteMessage(signed):
                 self.note(signed.vote)
+            case CertificateMessage(certificate) if certificate.kind is not VoteKind.NULLIFY:
+                self.certified.append(certificate)
+                del self.certified[:-MEMORY]
         super().receive(sender, message)
 
     def note(self, vote: Vote) -> None:
@@ -139,6 +145,8 @@ class Byzantine(Peer):
                     super().put(to, message)
             case "Liar":
                 super().put(to, self.lie(message))
+            case "Forker":
+                super().put(to, self.fork(message))
             case "Equivocator":
                 super().put(to, self.equivocate(to, message))
             case _:
@@ -150,14 +158,15 @@ class Byzantine(Peer):
             case VoteMessage(SignedVote(vote, signer, _)) if self.world.rng.random() < 0.7:
                 return VoteMessage(SignedVote(vote, signer, wrong))
             case Proposal(signed, parent, payload) if self.world.rng.random() < 0.5:
-                return Proposal(signed, parent, payload[:-1] + bytes([payload[-1] ^ 1])) \
-                    if payload else Proposal(SignedVote(signed.vote, signed.signer, wrong), parent, b"")
+                return (
+                    Proposal(signed, parent, payload[:-1] + bytes([payload[-1] ^ 1]))
+                    if payload
+                    else Proposal(SignedVote(signed.vote, signed.signer, wrong), parent, b"")
+                )
             case Report(epoch, incarnation, _, certificates):
                 return Report(epoch, incarnation, (), certificates[:1])
             case CertificateMessage(Certificate(vote, signers, signatures)):
-                return CertificateMessage(
-                    Certificate(vote, signers, (*signatures[:-1], wrong))
-                )
+                return CertificateMessage(Certificate(vote, signers, (*signatures[:-1], wrong)))
         return message
 
     def equivocate(self, to: int, message: Message) -> Message:
@@ -177,13 +186,44 @@ class Byzantine(Peer):
             truth,
         )
         if other.digest not in self.known and truth:
-            from toy_chain import Stored
-
             self.known[other.digest] = Stored(other, message.parent_certificate)
         vote = message.signed.vote
         signed = self.make(VoteKind.NOTARIZE, vote.view, vote.parent_view, other.digest, index)
         self.note(signed.vote)
         return Proposal(signed, message.parent_certificate, other.payload)
+
+    def fork(self, message: Message) -> Message:
+        """The proposal of a child of an older certified block, where there is one to hand."""
+        if not isinstance(message, Proposal):
+            return message
+        vote = message.signed.vote
+        key = (vote.epoch, vote.view)
+        if key not in self.forks:
+            self.forks[key] = self.make_fork(message) or message
+        return self.forks[key]
+
+    def make_fork(self, message: Proposal) -> Proposal | None:
+        vote = message.signed.vote
+        index = self.validators.find_index(self.code)
+        older = [
+            certificate
+            for certificate in self.certified
+            if certificate.epoch == vote.epoch
+            and certificate.view < vote.view
+            and self.find(certificate.block) is not None
+        ]
+        if not older or index is None:
+            return None
+        chosen = self.world.rng.choice(older)
+        parent = self.find(chosen.block)
+        assert parent is not None
+        block = Block(
+            vote.epoch, vote.view, parent.height + 1, chosen.block, hash_certificate(chosen), ()
+        )
+        self.known[block.digest] = Stored(block, chosen)
+        signed = self.make(VoteKind.NOTARIZE, vote.view, chosen.view, block.digest, index)
+        self.note(signed.vote)
+        return Proposal(signed, chosen, block.payload)
 
 
 def codes_of(evidence: list[DoubleSigned], codes: tuple[Code, ...]) -> list[Code]:

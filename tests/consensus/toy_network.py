@@ -135,7 +135,7 @@ class World:
         byzantine_type: Any = None,
     ) -> None:
         self.seed = seed
-        self.debug=0
+        self.debug = 0
         self.rng = random.Random(seed)
         self.now = 0
         self.n = n
@@ -643,7 +643,14 @@ class Peer:
         repeated = any(tx in used or tx in self.finals_of for tx in block.transactions)
         height = 1 + (parent.height if parent else 0)
         if not block.truth or block.height != height or repeated:
-            if self.world.debug: print("INVALID", block, height, used, [self.finals_of.get(t) for t in block.transactions])
+            if self.world.debug:
+                print(
+                    "INVALID",
+                    block,
+                    height,
+                    used,
+                    [self.finals_of.get(t) for t in block.transactions],
+                )
             for vote in self.judging.pop(digest, []):
                 self.feed(Judged(vote, Verdict.INVALID))
             if digest in self.fetching:
