@@ -180,7 +180,8 @@ def verify_versions(current: Version, older: Sequence[Version]) -> None:
             raise ProofError(f"version {after.version} has another version before it")
         if version.version != after.version - 1 or version.created != after.created:
             raise ProofError(f"version {version.version} does not go before {after.version}")
-        if (version.height, version.index) > (after.height, after.index):
+        # Not by index within a block: due items are executed first, and counted last.
+        if version.height > after.height:
             raise ProofError(f"version {version.version} was written after its successor")
         after = version
 

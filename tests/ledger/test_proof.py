@@ -219,13 +219,17 @@ def forge(body: list[Any]) -> tuple[Any, Any]:
         [1, 1, 2, 0, b"", 0],
         [2, 0, 2, 0, bytes(32), 0],
         [2, 1, 6, 0, bytes(32), 0],
-        [2, 1, 5, 3, bytes(32), 0],
     ],
 )
 def test_versions_are_in_order(body: list[Any]) -> None:
     current, before = forge(body)
     with pytest.raises(ProofError):
         verify_versions(current, [before])
+
+
+def test_a_due_item_of_the_same_block_wrote_before_a_transaction_of_lower_index() -> None:
+    current, before = forge([2, 1, 5, 3, bytes(32), 0])
+    verify_versions(current, [before])
 
 
 @pytest.mark.parametrize(
