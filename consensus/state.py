@@ -35,6 +35,7 @@ from consensus.timers import MAX_LIMIT_SHIFT, Timers
 from consensus.validators import ValidatorSet
 from consensus.vote import IsValid, SignedVote, Vote, VoteKind
 from consensus.voting import Voice, Voting
+from ledger.errors import FormatError
 from ledger.primitives import Digest, Epoch, View
 
 

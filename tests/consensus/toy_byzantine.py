@@ -49,7 +49,7 @@ class Byzantine(Peer):
         super().__init__(world, number)
         self.seen: list[tuple[View, View, Digest]] = []
         self.hoard: list[tuple[int, Message]] = []
-        self.certified: list[Certificate] = []
+        self.collected: list[Certificate] = []
         self.forks: dict[tuple[int, int], Proposal] = {}
         self.inspire(0)
 
@@ -110,8 +110,8 @@ class Byzantine(Peer):
             case Proposal(signed) | VoteMessage(signed):
                 self.note(signed.vote)
             case CertificateMessage(certificate) if certificate.kind is not VoteKind.NULLIFY:
-                self.certified.append(certificate)
-                del self.certified[:-MEMORY]
+                self.collected.append(certificate)
+                del self.collected[:-MEMORY]
         super().receive(sender, message)
 
     def note(self, vote: Vote) -> None:
@@ -207,7 +207,7 @@ class Byzantine(Peer):
         index = self.validators.find_index(self.code)
         older = [
             certificate
-            for certificate in self.certified
+            for certificate in self.collected
             if certificate.epoch == vote.epoch
             and certificate.view < vote.view
             and self.find(certificate.block) is not None
