@@ -348,7 +348,7 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(values).resolve(path.parent.absolute())
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_describe(error)}") from None
+        raise ConfigError(f"{path}: {describe_faults(error)}") from None
 
 
 def load_genesis(config: Config) -> Genesis:
@@ -471,7 +471,7 @@ def _refuse_foreign_keys(config: Config) -> None:
             )
 
 
-def _describe(error: ValidationError) -> str:
+def describe_faults(error: ValidationError) -> str:
     """The first few faults: key, what is wrong, what was found."""
     faults = []
     for fault in error.errors()[:4]:

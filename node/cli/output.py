@@ -1,0 +1,126 @@
+"""What commands print: tables for people, `--json` for programs.
+
+Results go to stdout, errors to stderr. An error that a person can do something about is one
+sentence that says what is wrong and what to do next, without a traceback, and the exit code is 1;
+a wrong command line exits with 2, as everywhere. With `--json` an error is
+`{"error": {"code": ..., "message": ...}}`.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from contracts.errors import ContractError
+from ledger.errors import LedgerError
+from node.errors import NodeError
+
+EXPECTED = (LedgerError, ContractError, NodeError, OSError)
+"""Errors of the input, the files or the other side: shown as a sentence."""
+
+_PIPE_WIDTH = 10_000  # where no terminal says how wide it is, nothing is folded
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+"""The option that every command which prints a result takes."""
+
+
+class CommandError(NodeError):
+    """What was asked for cannot be done; the message says what to do instead."""
+
+    code = "command"
+
+
+def show_fields(title: str, fields: Mapping[str, Any], as_json: bool) -> None:
+    """Print one thing: a name and a value a line, or a JSON object."""
+    if as_json:
+        print_json(fields)
+        return
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        table.add_row(name.replace("_", " "), escape(_render(value)))
+    _console().print(table)
+
+
+def show_table(
+    title: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    as_json: bool,
+) -> None:
+    """Print many things: a table whose `columns` map keys of the rows to headings, or a list."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_render(row.get(key))) for key in columns))
+    console = _console()
+    console.print(table)
+    if not rows:
+        console.print("none", style="dim")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout; bytes as hex."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_describe))
+
+
+def print_note(text: str) -> None:
+    """Tell a person something beside the result, on stderr."""
+    Console(stderr=True, soft_wrap=True).print(escape(text), style="dim", highlight=False)
+
+
+def print_error(error: Exception, as_json: bool) -> None:
+    """Say what went wrong, on stderr."""
+    code, message = getattr(error, "code", "system"), _explain(error)
+    if as_json:
+        value = {"error": {"code": code, "message": message}}
+        typer.echo(json.dumps(value, ensure_ascii=False), err=True)
+        return
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"[bold red]error[/]: {escape(message)}", highlight=False)
+
+
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write a result to a file that is not there yet; raises CommandError."""
+    if path.exists():
+        raise CommandError(f"{path} is already there: move it away, or choose another file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(width=width, highlight=False)
+
+
+def _render(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return "\n".join(_render(item) for item in value) or "-"
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_render(item)}" for name, item in value.items()) or "-"
+    return _describe(value)
+
+
+def _describe(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
