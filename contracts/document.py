@@ -1,0 +1,142 @@
+"""The text of docs/spec/rules.md: `python -m contracts.document > docs/spec/rules.md`.
+docs/spec/rules.md`.
+
+The text is a pure function of the registry, so that it cannot say what the code does not do.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from contracts import agreement, identity, lease, market, metering, nodes, resource, settlement
+from contracts import rules as rule_set
+from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
+from contracts.life import Life
+from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
+from contracts.payload import Payload
+from contracts.registry import CALLS, DUE
+from contracts.resource import Descriptor
+from ledger.code import CLASSES
+
+_STANDING = ", ".join(f"`{code}`" for code in STANDING_FAILURES)
+_HEAD = f"""# Transactions and their rules
+
+Written from the declarations in `contracts/` by `python -m contracts.document`; a test holds it to
+them.
+
+1. A transaction is refused before it enters a block, in this order: `unknown-kind`; `bad-data`,
+   naming the field; `missing-signer`. The payload has exactly the fields listed, all of them.
+2. In a block its signers are judged first, one after the other:
+   {_STANDING}.
+   Calls that go on with old business, or renew what is expired, tolerate what they say. A `key:`
+   signer has no standing.
+3. Then the failures listed are checked in the order in which they stand. The first that applies is
+   the transaction's code, and it changes nothing but its signers' `count` and `head`.
+4. Amounts are micro-yuan, units thousandths of a card or core, usage thousandth-unit seconds, times
+   milliseconds since 1970, shares basis points. All are integers.
+5. A block does due work before its transactions, at most {MAX_DUE_ITEMS} items of each queue, in
+   the order of their time. *Working time* is block time less all gaps of more than {MAX_GAP_MS} ms
+   between two blocks; a gap is recorded as a due item with the event `clock.gap`.
+6. An event is about all parties, resources and objects that it concerns.
+"""
+_LIVES: tuple[tuple[str, Life], ...] = (
+    ("Identity", identity.LIFE),
+    ("Offer", market.OFFER_LIFE),
+    ("Demand", market.DEMAND_LIFE),
+    ("Lease", agreement.LIFE),
+    ("Receipt", metering.LIFE),
+)
+_MODULES = (identity, nodes, resource, market, agreement, lease, metering, settlement)
+
+
+def compute_document() -> str:
+    """The whole document."""
+    parts = [_HEAD, "## Kinds\n", *_list_kinds()]
+    parts += ["## Transactions\n", *(_describe_call(call) for call in CALLS.values())]
+    parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
+    parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
+    parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
+    parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
+    parts += ["## Contracts\n", *_list_contracts()]
+    return "\n".join(parts)
+
+
+def _list_kinds() -> Iterator[str]:
+    rows = [f"| `{call.kind}` | {call.title} | {_signers(call)} |" for call in CALLS.values()]
+    yield "\n".join(["| kind | what | signed by |", "|---|---|---|", *rows, ""])
+
+
+def _describe_call(call: Call) -> str:
+    lines = [f"### `{call.kind}`\n", f"{call.title}.\n"]
+    lines += [f"- Signed by: {_signers(call)}."]
+    if call.tolerates:
+        lines += [f"- Its signers may be {' or '.join(call.tolerates)}."]
+    lines += [f"- Fails with, in this order: {_codes(call.failures)}."]
+    lines += [f"- Changes: {call.changes}."]
+    lines += [f"- Events: {_codes(call.events)}.\n", _list_fields(call.payload)]
+    return "\n".join(lines)
+
+
+def _describe_due(due: Due) -> str:
+    clock = "working time" if due.clock == "working" else "block time"
+    lines = [f"### `{due.action}`\n", f"{due.title}.\n", f"- Clock: {clock}."]
+    return "\n".join([*lines, f"- Changes: {due.changes}.", f"- Events: {_codes(due.events)}.\n"])
+
+
+def _signers(call: Call) -> str:
+    return "; ".join(_signer(role) for role in call.signers)
+
+
+def _signer(role: Role) -> str:
+    if role.classes == KEY_CLASS:
+        return role.name
+    return f"{role.name} ({', '.join(role.classes)})"
+
+
+def _codes(codes: tuple[str, ...]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
+
+
+def _list_fields(payload: type[Payload]) -> str:
+    if not payload.model_fields:
+        return "No fields.\n"
+    rows = [
+        f"| `{name}` | `{_type(field.annotation)}` | {field.description or ''} |"
+        for name, field in sorted(payload.model_fields.items())
+    ]
+    return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _type(annotation: object) -> str:
+    if annotation in (int, str, bytes, bool):
+        assert isinstance(annotation, type)
+        return annotation.__name__
+    if isinstance(annotation, type) and issubclass(annotation, Payload):
+        return "map"
+    text = str(annotation)
+    if text.startswith("list"):
+        return "list"
+    if text.startswith("dict"):
+        return "map"
+    return "int" if text.startswith("typing.Literal[1") else "str"
+
+
+def _describe_life(name: str, life: Life) -> str:
+    rows = [f"| {state} | {event} | {following} |" for (state, event), following in life.items()]
+    return "\n".join([f"### {name}\n", "| state | event | next |", "|---|---|---|", *rows, ""])
+
+
+def _list_rules(integers: Mapping[str, int]) -> str:
+    rows = [f"| `{name}` | {value} |" for name, value in sorted(integers.items())]
+    return "\n".join(["| rule | integer |", "|---|---|", *rows, ""])
+
+
+def _list_contracts() -> Iterator[str]:
+    yield "Classes of codes: " + ", ".join(f"{key} {name}" for key, name in CLASSES.items()) + ".\n"
+    for module in _MODULES:
+        assert module.__doc__ is not None
+        name = module.__name__.rpartition(".")[2]
+        yield f"### `{name}`\n\n```\n{module.__doc__.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(compute_document())

@@ -1,0 +1,170 @@
+"""Metering: receipts, silence, disputes, and money that adds up to the micro-yuan."""
+
+import pytest
+
+from contracts.billing import SCALE
+from contracts.invariants import check_invariants
+from contracts.life import compute_terminal
+from contracts.metering import LIFE, MAX_DISPUTES
+from contracts.rules import VERSION_1
+from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
+from tests.contracts.world import GUIZHOU, HOUR_MS, NATIONAL
+
+FULL = 2_000 * 3_600
+BILL = 2 * PRICE
+EVIDENCE = bytes(32)
+
+
+@pytest.fixture
+def trade() -> Trade:
+    return Trade().start(hold_micro_yuan=100 * YUAN)
+
+
+def contest(trade: Trade, epoch: int, used: int, availability_bp: int = 10_000) -> None:
+    trade.world.do(
+        "metering.contest",
+        CONSUMER,
+        availability_bp=availability_bp,
+        epoch=epoch,
+        evidence=EVIDENCE,
+        lease=trade.lease,
+        note="idle",
+        used_unit_seconds=used,
+    )
+
+
+def rule(trade: Trade, epoch: int, used: int, arbiter: str = NATIONAL) -> None:
+    trade.world.do(
+        "metering.rule",
+        arbiter,
+        availability_bp=10_000,
+        epoch=epoch,
+        lease=trade.lease,
+        note="",
+        used_unit_seconds=used,
+    )
+
+
+def test_silence_is_agreement(trade: Trade) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.submit(0)
+    assert trade.record["billed_micro_yuan"] == 0
+    results = trade.world.wait(VERSION_1["countersign_window_ms"])
+    types = [event["type"] for result in results for event in result.events]
+    assert types == ["lease.ended", "metering.deemed"]
+    assert trade.record["billed_micro_yuan"] == BILL
+    assert trade.record["receipt"]["state"] == "deemed"
+
+
+def test_silence_in_an_outage_is_nothing(trade: Trade) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.submit(0)
+    trade.world.outage(10 * VERSION_1["countersign_window_ms"])
+    assert trade.record["receipt"]["state"] == "signed"
+    trade.world.do("metering.countersign", CONSUMER, epoch=0, lease=trade.lease)
+    assert trade.record["receipt"]["state"] == "agreed"
+
+
+def test_both_may_agree_on_another_receipt_than_waits(trade: Trade) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.submit(0)
+    trade.agree(0, FULL // 2)
+    assert trade.record["billed_micro_yuan"] == BILL // 2
+
+
+def test_a_dispute_freezes_only_what_is_disputed(trade: Trade) -> None:
+    world = trade.world
+    world.wait(HOUR_MS)
+    trade.submit(0)
+    contest(trade, 0, FULL // 4)
+    assert trade.record["billed_micro_yuan"] == BILL // 4
+    (dispute,) = trade.record["disputes"]
+    assert dispute["frozen_micro_yuan"] == BILL * 3 // 4 + 1
+    assert check_invariants(world.state) == []
+    world.wait(HOUR_MS)
+    trade.agree(1)
+    assert trade.record["billed_micro_yuan"] == BILL // 4 + BILL
+    rule(trade, 0, FULL // 2)
+    assert trade.record["disputes"] == []
+    assert trade.record["billed_micro_yuan"] == BILL // 2 + BILL
+    assert trade.record["used_unit_seconds"] == FULL // 2 + FULL
+    assert check_invariants(world.state) == []
+
+
+def test_a_lease_waits_for_its_rulings(trade: Trade) -> None:
+    world = trade.world
+    world.wait(HOUR_MS)
+    trade.submit(0)
+    contest(trade, 0, 0)
+    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="unsatisfied")
+    world.wait(VERSION_1["settlement_window_ms"])
+    record = trade.record
+    assert (record["state"], record["held_micro_yuan"]) == ("settling", 0)
+    assert world.balance(CONSUMER) == 10_000 * YUAN - BILL - 1
+    rule(trade, 0, 0)
+    assert trade.record["state"] == "closed"
+    assert trade.money == (10_000 * YUAN, 0, 0)
+
+
+def test_the_region_rules_its_own_leases() -> None:
+    from tests.contracts.trade import LOCAL_CONSUMER
+
+    trade = Trade()
+    trade.set_up(consumer=LOCAL_CONSUMER)
+    trade.make_offer()
+    trade.take()
+    trade.dispatch()
+    trade.activate()
+    trade.world.wait(HOUR_MS)
+    trade.submit(0)
+    data = {"epoch": 0, "lease": trade.lease, "note": "", "used_unit_seconds": 0}
+    trade.world.do(
+        "metering.contest", LOCAL_CONSUMER, availability_bp=10_000, evidence=EVIDENCE, **data
+    )
+    trade.world.do("metering.rule", GUIZHOU, availability_bp=10_000, **data)
+    assert trade.record["disputes"] == []
+
+
+def test_disputes_are_bounded(trade: Trade) -> None:
+    trade = Trade().start(hold_micro_yuan=1_000 * YUAN, seconds=24 * 3600)
+    for epoch in range(MAX_DISPUTES):
+        trade.world.wait(HOUR_MS)
+        trade.submit(epoch)
+        contest(trade, epoch, 0)
+    trade.world.wait(HOUR_MS)
+    usage = trade.usage(MAX_DISPUTES)
+    assert trade.world.run("metering.submit", PROVIDER, **usage).code == "too-many-disputes"
+    rule(trade, 3, FULL)
+    trade.submit(MAX_DISPUTES)
+
+
+def test_credits_follow_from_availability(trade: Trade) -> None:
+    cases = [(10_000, 0), (9_990, 0), (9_989, 2_000), (9_899, 3_000)]
+    for epoch, (availability_bp, credit_bp) in enumerate(cases):
+        trade.world.wait(HOUR_MS)
+        before = trade.record["billed_micro_yuan"]
+        trade.agree(epoch, availability_bp=availability_bp)
+        billed = trade.record["billed_micro_yuan"] - before
+        assert billed == BILL * (10_000 - credit_bp) // 10_000
+
+
+def test_one_rounding_an_epoch_and_nothing_lost(trade: Trade) -> None:
+    used = [1_234_567, 7_199_999, 1, 3]
+    for epoch, seconds in enumerate(used):
+        trade.world.wait(HOUR_MS)
+        trade.agree(epoch, seconds)
+    total = sum(used) * PRICE * 10_000
+    assert trade.record["billed_micro_yuan"] == total // SCALE
+    assert trade.record["remainder"] == total % SCALE
+
+
+def test_receipts_carry_their_samples(trade: Trade) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.agree(0)
+    receipt = trade.record["receipt"]
+    assert receipt["samples_root"] == ROOT_OF_SAMPLES
+    assert receipt["ends_ms"] - receipt["starts_ms"] == HOUR_MS
+
+
+def test_the_life_ends() -> None:
+    assert compute_terminal(LIFE) == ("agreed", "deemed", "ruled")
