@@ -36,6 +36,7 @@ from ledger.block import (
     MAX_BLOCK_TRANSACTIONS,
     MAX_HEADER_BYTES,
     Block,
+    Header,
     decode_header,
     make_block_of_parts,
 )
@@ -289,9 +290,9 @@ class Conductor:
     def _fetch(self, hash_: Digest, signers: Sequence[Code]) -> None:
         if not self._replica.is_validator:
             return  # those without a vote follow by block sync
-        sealed = self._replica.chain.get(hash_)
-        if sealed is not None:
-            self.step(Executed(hash_, sealed.block.header.is_last_of_epoch))
+        header = self._find_executed(hash_)
+        if header is not None:
+            self.step(Executed(hash_, header.is_last_of_epoch))
             return
         waiting = self._replica.judge.get(hash_)
         kept = self._journal.get_body(hash_)
@@ -304,6 +305,16 @@ class Conductor:
         self._replica.counters.fetches += 1
         if self._replica.chain.get(hash_) is None:
             self._replica.fetch.want_block(hash_, signers)
+
+    def _find_executed(self, hash_: Digest) -> Header | None:
+        """The header of a block that is executed here, final or not."""
+        sealed = self._replica.chain.get(hash_)
+        if sealed is not None:
+            return sealed.block.header
+        store = self._replica.store
+        height = store.find_height(hash_)
+        data = None if height is None else store.get_header_bytes(height)
+        return None if data is None else decode_header(data)
 
     def park_certified(self, block: Block, raws: Sequence[bytes], source: str) -> None:
         """The body of a certified block came."""

@@ -25,7 +25,7 @@ from consensus.root import Root
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
 from consensus.voting import Voice
-from ledger.block import Block
+from ledger.block import Block, decode_header
 from ledger.crypto import Domain, Purpose, SigningKey
 from ledger.genesis import Genesis
 from ledger.primitives import Code, Digest, Epoch, PublicKey
@@ -233,8 +233,11 @@ class Replica:
     # --- life
 
     def start(self) -> None:
-        """Begin: consensus first, then what was accepted before."""
+        """Begin: consensus first, then what the store says is final, then what was accepted."""
         self.conductor.step(Started())
+        last = self.store.get_last_finalization()
+        if last is not None:
+            self._tell_stored(Certificate.decode(last[1]))
         self.intake.restore()
         self._set_retry()
 
@@ -384,6 +387,8 @@ class Replica:
             if self.store.find_height(certificate.block) is None:
                 self._unreached = certificate
                 self.sync.want()
+            else:
+                self._tell_stored(certificate)
             return
         blocks = self.chain.decide(certificate.block)
         if blocks:
@@ -391,6 +396,15 @@ class Replica:
             self._commit_next()
         if self._unreached is not None and self._unreached.block == certificate.block:
             self._unreached = None
+
+    def _tell_stored(self, certificate: Certificate) -> None:
+        """The core may not know, after a restart, that a final block is executed and stored."""
+        if certificate.epoch == self.core.status().epoch:
+            height = self.store.find_height(certificate.block)
+            header = None if height is None else self.store.get_header_bytes(height)
+            assert header is not None
+            is_last = decode_header(header).is_last_of_epoch
+            self.conductor.step(Synced(certificate, is_last))
 
     def _commit_next(self) -> None:
         if self._is_committing or not self._commits:
