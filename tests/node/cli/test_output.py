@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_one_thing_is_a_line_a_field(capsys: Captured) -> None:
 
 
 def test_many_things_are_rows(capsys: Captured) -> None:
-    rows = [{"a": 1, "b": {"x": 2}}, {"a": "[bold]算力[/]"}]
+    rows: list[dict[str, Any]] = [{"a": 1, "b": {"x": 2}}, {"a": "[bold]算力[/]"}]
     show_table("Things", {"a": "first", "b": "second"}, rows, False)
     out = capsys.readouterr().out
     assert [line.split() for line in out.splitlines()] == [
