@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import codec
@@ -107,6 +107,7 @@ def test_a_document_is_read_back_and_holds() -> None:
     assert genesis.founders[0].code == NATIONAL
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(GENESIS.data) - 1), change=st.integers(1, 255))
 def test_a_changed_byte_gives_another_chain_or_none(at: int, change: int) -> None:
     data = bytearray(GENESIS.data)
@@ -118,6 +119,7 @@ def test_a_changed_byte_gives_another_chain_or_none(at: int, change: int) -> Non
     assert compute_genesis_hash(genesis.data) != compute_genesis_hash(GENESIS.data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_is_refused_with_its_own_errors(data: bytes) -> None:
     with pytest.raises(LedgerError):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.crypto import SigningKey
@@ -47,6 +47,7 @@ def check(data: bytes) -> Certificate:
     return certificate
 
 
+@settings(deadline=None)
 @given(
     subject=codes,
     issuer=codes,
@@ -80,6 +81,7 @@ def test_what_is_issued_is_read_back(
     assert theirs.serial_number == serial
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(CERTIFICATE) - 1), change=st.integers(1, 255))
 def test_any_changed_byte_is_refused(at: int, change: int) -> None:
     data = bytearray(CERTIFICATE)
@@ -88,18 +90,21 @@ def test_any_changed_byte_is_refused(at: int, change: int) -> None:
         check(bytes(data))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(CERTIFICATE) - 1))
 def test_a_shortened_certificate_is_refused(size: int) -> None:
     with pytest.raises(CertificateError):
         check(CERTIFICATE[:size])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_noise_is_refused_with_its_own_error(data: bytes) -> None:
     with pytest.raises(CertificateError):
         parse_certificate(data)
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(CERTIFICATE)), extra=st.binary(min_size=1, max_size=8))
 def test_inserted_bytes_are_refused(at: int, extra: bytes) -> None:
     with pytest.raises(CertificateError):

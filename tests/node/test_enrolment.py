@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.code import compose_code
@@ -136,6 +136,7 @@ def test_a_misshapen_file_is_refused(changes: dict[str, Any]) -> None:
         decode_request(json.dumps(value))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100) | st.just("[" * 15_000) | st.just("x" * 20_000))
 def test_noise_is_refused(text: str) -> None:
     with pytest.raises(FormatError):
