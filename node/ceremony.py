@@ -153,10 +153,9 @@ def assemble(
     others = [item for item in ordered if item.request.code[0] not in "NR"]
     if len(national) != 1:
         raise FoundingError(f"a network has one national node, not {len(national)}")
-    blocks = tuple(number_blocks) or tuple(
-        compute_default_blocks([item.request.code for item in (*national, *regions)])
-    )
     founders = [_make_founder(item) for item in (*national, *regions)]
+    codes = [founder.code for founder in founders]
+    blocks = tuple(number_blocks or compute_default_blocks(codes))
     listed: list[FounderLike] = [*founders, *(_make_other(item) for item in others)]
     records = compute_initial_records(Founding(root_certificate, listed, blocks, rules))
     genesis = Genesis(
@@ -170,10 +169,9 @@ def assemble(
         consensus=consensus,
         records=tuple(records),
     )
-    # As everybody else will read it: what cannot be decoded must not be handed out.
-    decoded = document.decode_genesis(genesis.data)
-    check_founding(decoded)
-    return decoded
+    # What others could not decode must not be handed out.
+    check_founding(document.decode_genesis(genesis.data))
+    return genesis
 
 
 def check_founding(genesis: Genesis) -> None:
