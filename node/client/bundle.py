@@ -207,7 +207,7 @@ def decode_bundle(data: bytes) -> tuple[Bundle, bool]:
     stated = fields.digest("digest")
     anchor = _Fields(fields.item("anchor"), "anchor", ("certificate", "header"))
     bundle = Bundle(
-        genesis=fields.blob("genesis"),
+        genesis=_read_blob(fields.item("genesis"), "genesis", "the document"),
         epochs=fields.each("epochs", "epoch", _read_epoch),
         anchor=Certified(anchor.blob("header"), anchor.blob("certificate")),
         headers=fields.each("headers", "header", _read_past),
@@ -271,10 +271,10 @@ class _Fields:
         return self._digest(self._fields[name], name)
 
     def blob(self, name: str) -> bytes:
-        return self._blob(self._fields[name], name)
+        return _read_blob(self._fields[name], self.part, name)
 
     def blobs(self, name: str) -> tuple[bytes, ...]:
-        return tuple(self._blob(item, name) for item in self._list(name))
+        return tuple(_read_blob(item, self.part, name) for item in self._list(name))
 
     def digests(self, name: str) -> tuple[Digest, ...]:
         return tuple(self._digest(item, name) for item in self._list(name))
@@ -293,14 +293,15 @@ class _Fields:
             raise BundleError(self.part, f"{name} is not a digest of 64 lowercase hex characters")
         return Digest(bytes.fromhex(value))
 
-    def _blob(self, value: Any, name: str) -> bytes:
-        try:
-            data = base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            raise BundleError(self.part, f"{name} is not base64") from None
-        if _blob(data) != value:
-            raise BundleError(self.part, f"{name} is not the shortest base64 of its bytes")
-        return data
+
+def _read_blob(value: Any, part: str, name: str) -> bytes:
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise BundleError(part, f"{name} is not base64") from None
+    if _blob(data) != value:
+        raise BundleError(part, f"{name} is not the one base64 of its bytes")
+    return data
 
 
 def _blob(data: bytes) -> str:

@@ -15,6 +15,7 @@ from consensus.vote import Vote, VoteKind
 from ledger import block as blocks
 from ledger import tree
 from ledger.block import Header
+from ledger.code import compute_check_characters
 from ledger.crypto import Domain, Purpose, SigningKey, sha256
 from ledger.genesis import ConsensusLimits, Founder, Genesis, Possession, prove_possession
 from ledger.keyvalue import KeyValue
@@ -30,9 +31,8 @@ from ledger.x509 import issue_certificate
 from tests.ledger.memory import MemoryDisk
 
 NATIONAL = Code("N0000000000000000000004Q")
-REGIONS = tuple(
-    Code(f"R{place}00000000000000000000{n}") for n, place in enumerate((11, 31, 44, 52))
-)
+_BODIES = tuple(f"R{place}0000000001000000001" for place in (11, 31, 44, 52))
+REGIONS = tuple(Code(body + compute_check_characters(body)) for body in _BODIES)
 BEGIN, END = 1_767_225_600_000, 2_082_758_400_000
 START_MS = 1_775_059_200_000
 NAME = "test"

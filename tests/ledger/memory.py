@@ -25,8 +25,9 @@ class MemoryDisk:
     def scan(
         self, start: bytes, stop: bytes, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        keys = list(self.items.irange(start, stop, (True, False), reverse)) if start < stop else []
-        return iter([(key, self.items[key]) for key in keys])
+        if start < stop:
+            for key in self.items.irange(start, stop, (True, False), reverse):
+                yield key, self.items[key]
 
     def write(self, changes: Sequence[Change], sync: bool) -> None:
         if self.writes_left == 0:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import StoreError
@@ -26,6 +26,7 @@ def test_pairs_come_in_key_order_and_the_reverse(disk: LevelDb) -> None:
     assert list(disk.scan(b"c", b"a")) == []
 
 
+@settings(max_examples=40)
 @given(
     st.sets(st.binary(min_size=1, max_size=2), max_size=8),
     st.binary(max_size=2),
