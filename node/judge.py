@@ -76,6 +76,7 @@ class Judge:
         chain_name: str,
         genesis_hash: Digest,
         on_executed: Callable[[SealedBlock], None],
+        is_checking: Callable[[Digest], bool],
     ) -> None:
         self._chain = chain
         self._mempool = mempool
@@ -84,6 +85,7 @@ class Judge:
         self._chain_name = chain_name
         self._genesis_hash = genesis_hash
         self._on_executed = on_executed
+        self._is_checking = is_checking
         self._parked: dict[Digest, Parked] = {}
         self._wanted: dict[Digest, set[Digest]] = {}  # transaction hash -> blocks that lack it
         self.validators: ValidatorSet | None = None
@@ -125,18 +127,27 @@ class Judge:
         self._advance(parked)
 
     def take(self, raws: Iterable[bytes]) -> None:
-        """Transactions came; those that a parked block lacks are filled in."""
-        if not self._wanted:
-            return
-        touched: dict[Digest, Parked] = {}
+        """Transactions came; those that a parked block lacks are filled in.
+
+        But for those which are being checked on their way into the mempool: these are noticed when
+        they are there, and need no second check.
+        """
+        found: dict[Digest, list[bytes]] = {}
         for raw in raws:
-            for block_hash in sorted(self._wanted.get(sha256(raw), ())):
-                parked = self._parked.get(block_hash)
-                if parked is not None:
-                    self._fill(parked, (raw,))
-                    touched[block_hash] = parked
-        for parked in touched.values():
-            self._advance(parked)
+            hash_ = sha256(raw)
+            if not self._is_checking(hash_):
+                for block_hash in sorted(self._wanted.get(hash_, ())):
+                    found.setdefault(block_hash, []).append(raw)
+        for block_hash, lacking in found.items():
+            parked = self._parked.get(block_hash)
+            if parked is not None:
+                self._fill(parked, lacking)
+                self._advance(parked)
+
+    @property
+    def is_wanting(self) -> bool:
+        """Whether a parked block lacks a transaction."""
+        return bool(self._wanted)
 
     def notice(self, added: Iterable[Transaction]) -> None:
         """Transactions entered the mempool, checked."""
@@ -189,7 +200,9 @@ class Judge:
                 parked.checked[hash_] = pending.keys
                 self._unwant(hash_, parked.block.hash)
 
-    def _fill(self, parked: Parked, raws: Iterable[bytes]) -> None:
+    def _fill(self, parked: Parked, raws: Sequence[bytes]) -> None:
+        if not raws:
+            return
         places = {hash_: at for at, hash_ in enumerate(parked.block.transaction_hashes)}
         for raw in raws:
             try:

@@ -127,6 +127,7 @@ class Replica:
             genesis.chain,
             genesis.hash,
             self._executed,
+            lambda hash_: self.intake.is_checking(hash_),
         )
         self.fetch = Fetch(self.judge, ports, lambda hash_: self.intake.is_checking(hash_))
         self.intake = Intake(
@@ -300,9 +301,9 @@ class Replica:
                 _log.warning("%s says: %s: %s", sender, code, detail)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
-        if len(self.judge):
-            self.judge.take(raws)
         self.intake.receive(raws, sender)
+        if self.judge.is_wanting:
+            self.judge.take(raws)
 
     def _serve_transactions(self, sender: str, hashes: Sequence[Digest]) -> None:
         found: list[bytes] = []
