@@ -43,6 +43,8 @@ CATALOGUE: Final[Mapping[str, ProblemKind]] = {
     "pruned": ProblemKind(
         410, "This peer no longer keeps it", "Ask an archive, such as the national node."
     ),
+    "too-many": ProblemKind(400, "More than one answer can hold", "Ask for less at once."),
+    "not-yet": ProblemKind(503, "Not there yet", "Try again after the next block.", True),
     "too-large": ProblemKind(413, "Larger than is allowed", "Send less at once."),
     "unsupported-media-type": ProblemKind(
         415,

@@ -86,6 +86,8 @@ async def read_body(request: web.Request) -> bytes:
     limits = request.app[CONTEXT].limits
     if (request.content_length or 0) > limits.max_body_bytes:
         raise Problem("too-large", f"a body has at most {limits.max_body_bytes} bytes")
+    if request.content.is_eof():
+        return await request.read()  # it came with the header: nothing to wait for
     try:
         async with asyncio.timeout(limits.body_timeout_s):
             return await request.read()

@@ -1,0 +1,126 @@
+"""`/v1/proofs`: bundles that prove what this peer says, to be checked without it.
+
+A bundle is made on the loop that folds blocks, so that all its parts are of one and the same block.
+It is the dearest thing a client can ask for, and counts as several requests.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from ledger.genesis import Genesis
+from ledger.store import Store
+from node import prover
+from node.api.context import CONTEXT, get_client
+from node.api.parameters import ID, NUMBER, SWITCH, Parameter, parse_number, parse_switch
+from node.api.problems import Problem
+from node.api.routes import Content, Route
+from node.api.tails import KEY, read_key
+from node.client.bundle import Bundle
+from node.prover import ProverError
+
+COST: Final = 10  # requests
+MEDIA: Final = "application/json"
+PREFIX: Final = Parameter(
+    "prefix",
+    "Prove that these are all the records whose keys begin with these fields.",
+    parse_switch,
+    SWITCH,
+    False,
+)
+EARLIER: Final[Parameter[int | None]] = Parameter(
+    "from", "The earlier height; needed.", parse_number, NUMBER
+)
+LATER: Final[Parameter[int | None]] = Parameter(
+    "to", "The later height; the last final block's by default.", parse_number, NUMBER
+)
+
+
+async def prove_record(request: web.Request) -> web.Response:
+    """That a record stands now, that none does, or that these are all."""
+    key = read_key(request, "/v1/proofs/records/")
+    make = prover.prove_list if PREFIX.read(request) else prover.prove_current
+    return _answer(request, lambda store, genesis: make(store, genesis, key))
+
+
+async def prove_history(request: web.Request) -> web.Response:
+    """Every version of a record, and who signed what made it."""
+    key = read_key(request, "/v1/proofs/history/")
+    return _answer(request, lambda store, genesis: prover.prove_object_history(store, genesis, key))
+
+
+async def prove_transaction(request: web.Request) -> web.Response:
+    """That a transaction is in a final block, with its result."""
+    id_ = ID.read(request)
+    return _answer(request, lambda store, genesis: prover.prove_transaction(store, genesis, id_))
+
+
+async def prove_consistency(request: web.Request) -> web.Response:
+    """That history was only ever appended to between two heights."""
+    earlier, later = EARLIER.read(request), LATER.read(request)
+    if earlier is None:
+        raise Problem("bad-parameter", "from: the earlier height is needed")
+    return _answer(
+        request, lambda store, genesis: prover.prove_consistency(store, genesis, earlier, later)
+    )
+
+
+def _answer(request: web.Request, make: Callable[[Store, Genesis], Bundle]) -> web.Response:
+    context = request.app[CONTEXT]
+    context.requests.take(get_client(request), COST)
+    try:
+        bundle = make(context.peer.store, context.peer.genesis)
+    except ProverError as error:
+        raise Problem(error.code, str(error)) from None
+    return web.Response(body=bundle.encode(), content_type=MEDIA)
+
+
+_BUNDLE: Final = {
+    200: Content(
+        "A bundle for `suanlian verify` (docs/spec/proof.md).", {MEDIA: {"type": "object"}}
+    )
+}
+_PROBLEMS: Final = ("bad-parameter", "not-found", "too-many", "pruned", "not-yet")
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/v1/proofs/records/{key:.+}",
+        prove_record,
+        "Prove a current record, its absence, or with `prefix=true` that a list is complete",
+        "proofs",
+        (KEY, PREFIX),
+        answers=_BUNDLE,
+        problems=_PROBLEMS,
+    ),
+    Route(
+        "GET",
+        "/v1/proofs/history/{key:.+}",
+        prove_history,
+        "Prove every version of a record and who signed what made it",
+        "proofs",
+        (KEY,),
+        answers=_BUNDLE,
+        problems=_PROBLEMS,
+    ),
+    Route(
+        "GET",
+        "/v1/proofs/transactions/{id}",
+        prove_transaction,
+        "Prove that a transaction is final, with its result",
+        "proofs",
+        (ID,),
+        answers=_BUNDLE,
+        problems=_PROBLEMS,
+    ),
+    Route(
+        "GET",
+        "/v1/proofs/consistency",
+        prove_consistency,
+        "Prove that history was only ever appended to between two heights",
+        "proofs",
+        (EARLIER, LATER),
+        answers=_BUNDLE,
+        problems=_PROBLEMS,
+    ),
+)
