@@ -30,7 +30,8 @@ class Rejected(ClientError):
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.code = str(document.get("code", "unknown"))
-        self.status = int(document.get("status", 0))
+        status = document.get("status")
+        self.status = status if type(status) is int else 0
         self.detail = str(document.get("detail", ""))
         self.retry = document.get("retry") is True
         self.retry_after_s = _read_seconds(document.get("retry_after_s"))

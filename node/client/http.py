@@ -229,7 +229,7 @@ class Client:
                 headers={"Content-Type": calls.MSGPACK} if call.content else None,
                 timeout=self._timeout_s + call.wait_s,
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{self.url} does not answer: {error!r}") from None
         content_type = response.headers.get("Content-Type", "")
         return read_answer(response.status_code, content_type, response.content, call)
@@ -263,5 +263,5 @@ class Client:
                     read_answer(response.status_code, content_type, response.read(), refused)
                 for chunk in response.iter_bytes():
                     yield from parser.feed(chunk)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{self.url} stopped sending events: {error!r}") from None
