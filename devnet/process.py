@@ -1,0 +1,127 @@
+"""One peer as a process of this machine: started, found again by its pid file, ended.
+
+A pid alone may have gone to another process since; so one counts as ours only while its command
+line names the node's configuration.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from devnet.errors import DevnetError
+from devnet.folder import Folder
+
+STOP_S = 15.0
+KILL_S = 5.0
+POLL_S = 0.02
+
+
+class NodeProcess:
+    """The process of one node; `tethered` ones end with this process, others outlive it."""
+
+    def __init__(self, folder: Folder, label: str, tethered: bool) -> None:
+        self.label = label
+        self._folder = folder
+        self._tethered = tethered
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        if self._child is not None:
+            if self._child.poll() is None:
+                return self._child.pid
+            self._child = None
+        pid = _read_pid(self._folder.pid(self.label))
+        config = str(self._folder.config(self.label))
+        return pid if pid is not None and config in read_command(pid) else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.pid is not None
+
+    def start(self, **environment: str) -> None:
+        """Start it; raises DevnetError if it runs."""
+        if self.is_running:
+            raise DevnetError(f"{self.label} is running already")
+        module = "devnet.tether" if self._tethered else "node.cli.main"
+        config = str(self._folder.config(self.label))
+        command = [sys.executable, "-m", module, "node", "run", "--config", config]
+        with self._folder.log(self.label).open("ab") as log:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if self._tethered else subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+                start_new_session=True,
+            )
+        self._folder.pid(self.label).write_text(f"{self._child.pid}\n", "ascii")
+
+    def kill(self) -> None:
+        """End it at once, as a crash would; raises DevnetError if it does not run."""
+        pid = self.pid
+        if pid is None:
+            raise DevnetError(f"{self.label} is not running")
+        self._signal(pid, signal.SIGKILL)
+        self._wait(KILL_S)
+
+    def stop(self, seconds: float = STOP_S) -> bool:
+        """Let it end by itself, and end it if it does not; whether it went in time."""
+        pid = self.pid
+        if pid is None:
+            return True
+        self.ask_to_stop()
+        if self._wait(seconds):
+            return True
+        self._signal(pid, signal.SIGKILL)
+        self._wait(KILL_S)
+        return False
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, if it runs."""
+        pid = self.pid
+        if pid is not None:
+            self._signal(pid, signal.SIGTERM)
+
+    def _signal(self, pid: int, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    def _wait(self, seconds: float) -> bool:
+        """Whether it ended in time."""
+        deadline = time.monotonic() + seconds
+        while self.is_running:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        self._folder.pid(self.label).unlink(missing_ok=True)
+        return True
+
+
+def read_command(pid: int) -> str:
+    """The command line of a process; empty when there is none."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+    done = subprocess.run(
+        ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def _read_pid(path: Path) -> int | None:
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
