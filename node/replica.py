@@ -100,6 +100,7 @@ class Replica:
         limits: MempoolLimits,
         may_vote: bool = True,
         on_final: Callable[[Sequence[SealedBlock]], None] = lambda _: None,
+        domain: Domain | None = None,
     ) -> None:
         self.identity = identity
         self.genesis = genesis
@@ -110,7 +111,7 @@ class Replica:
         self._ports = ports
         self._on_final = on_final
         self._may_vote = may_vote
-        self._domain = Domain(Purpose.VOTE, genesis.hash)
+        self._domain = domain or Domain(Purpose.VOTE, genesis.hash)
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
         self._unreached: Certificate | None = None

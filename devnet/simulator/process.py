@@ -1,0 +1,252 @@
+"""A peer as a process: two disks that outlive it, a clock of its own, and a replica while it runs.
+
+It can crash before any event, lose what its disks had not synced, start again, and stand still for
+a while, after which everything that waited happens at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from devnet.simulator.disk import PowerLoss, SimulatedDisk
+from devnet.simulator.faults import Weather
+from devnet.simulator.kernel import MS, Event, Kernel
+from devnet.simulator.links import Links
+from devnet.simulator.ports import SimulatedPorts
+from devnet.simulator.thread import SimulatedDiskThread
+from ledger.crypto import Domain, SigningKey
+from ledger.errors import LedgerError
+from ledger.genesis import Genesis
+from ledger.sealed import SealedBlock
+from ledger.store import Store
+from node.frames import Frame, Hello
+from node.intake import Answer
+from node.journal import Journal, check_mark
+from node.mempool import MempoolLimits
+from node.replica import Identity, Replica
+
+HELLO_US = 5_000 * MS
+
+
+class Witness(Protocol):
+    """Who is told what processes do; the checkers."""
+
+    def committed(self, process: "Process", blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are durable in a store."""
+        ...
+
+    def gave_up(self, process: "Process", error: Exception) -> None:
+        """A replica stopped by itself."""
+        ...
+
+    def heard_garbage(self, process: "Process", sender: str, error: LedgerError) -> None:
+        """A frame could not be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all processes of a network share."""
+
+    kernel: Kernel
+    weather: Weather
+    links: Links
+    genesis: Genesis
+    first: SealedBlock
+    votes: Domain
+    transactions: Domain
+    limits: MempoolLimits
+    start_ms: int
+    checked: dict[tuple[bytes, tuple[bytes, ...]], bool]
+
+
+class Process:
+    """One peer, up or down."""
+
+    def __init__(
+        self, setting: Setting, code: str, voter_keys: tuple[SigningKey, ...], witness: Witness
+    ) -> None:
+        self.code = code
+        self.store_disk = SimulatedDisk()
+        self.journal_disk = SimulatedDisk()
+        self.is_up = False
+        self.starts = 0
+        self.skew_ms = 0
+        self.drift = 0.0
+        self._setting = setting
+        self._kernel = setting.kernel
+        self._identity = Identity(code, voter_keys)
+        self._witness = witness
+        self._replica: Replica | None = None
+        self._thread: SimulatedDiskThread | None = None
+        self._is_paused = False
+        self._backlog: list[Callable[[], None]] = []
+        self._monotonic_base_ms = 0
+        setting.links.add(self)
+
+    @property
+    def replica(self) -> Replica:
+        """The running replica."""
+        assert self._replica is not None
+        return self._replica
+
+    # --- life
+
+    def start(self) -> None:
+        """Start, from whatever the disks hold."""
+        assert not self.is_up
+        kernel = self._kernel
+        self.starts += 1
+        self.is_up = True
+        kernel.note(f"{self.code} starts")
+        self._monotonic_base_ms = kernel.random.randrange(1_000_000)
+        self._run(self._start)
+
+    def _start(self) -> None:
+        setting, rng = self._setting, self._kernel.random
+        store = Store(self.store_disk, setting.first)
+        is_mine = check_mark(self.journal_disk, self.store_disk, rng.randbytes(16))
+        self._thread = SimulatedDiskThread(
+            self.journal_disk, self.later, lambda: rng.randint(*setting.weather.fsync_us)
+        )
+        ports = SimulatedPorts(
+            self, setting.links, store, self._thread, setting.transactions, setting.checked
+        )
+        self._replica = Replica(
+            self._identity,
+            setting.genesis,
+            store,
+            Journal(self.journal_disk),
+            ports,
+            setting.limits,
+            may_vote=is_mine,
+            domain=setting.votes,
+        )
+        self._replica.start()
+        setting.links.is_up(self.code)
+        self._greet()
+
+    def crash(self) -> None:
+        """The power fails: nothing of this process goes on, and unsynced writes may be lost."""
+        if not self.is_up:
+            return
+        rng = self._kernel.random
+        self._kernel.note(f"{self.code} crashes")
+        self.is_up = self._is_paused = False
+        self._backlog.clear()
+        if self._thread is not None:
+            self._thread.crash(rng.random() < 0.5)
+        for disk in (self.journal_disk, self.store_disk):
+            disk.crash(rng.randint(0, disk.unsynced))
+        self._replica = self._thread = None
+        self._setting.links.is_down(self.code)
+
+    def pause(self, duration_us: int) -> None:
+        """Stand still for a while."""
+        if self.is_up and not self._is_paused:
+            self._is_paused = True
+            number = self.starts
+            self._kernel.after(duration_us, f"{self.code} goes on", lambda: self._resume(number))
+
+    def _resume(self, number: int) -> None:
+        if self.starts != number or not self.is_up:
+            return
+        self._is_paused = False
+        backlog, self._backlog = self._backlog, []
+        for act in backlog:
+            if self.starts == number:
+                self._run(act)
+
+    # --- what happens in it
+
+    def later(self, delay_us: int, label: str, act: Callable[[], None]) -> Event:
+        """Let something happen in this process, unless it ends before."""
+        number = self.starts
+
+        def happen() -> None:
+            if self.starts == number:
+                self._run(act)
+
+        return self._kernel.after(delay_us, f"{self.code[:3]} {label}", happen)
+
+    def _run(self, act: Callable[[], None]) -> None:
+        if not self.is_up:
+            return
+        if self._is_paused:
+            self._backlog.append(act)
+            return
+        rate = self._setting.weather.crash_rate
+        if rate and self._kernel.random.random() < rate:
+            self.crash()
+            return
+        try:
+            act()
+        except PowerLoss:
+            self.crash()
+
+    def connect(self, peer: str) -> None:
+        """A connection stands; both say hello."""
+        self._run(lambda: self._hello([peer]))
+
+    def disconnect(self, peer: str) -> None:
+        """A connection ended."""
+        self._run(lambda: self.replica.disconnected(peer))
+
+    def deliver(self, sender: str, frame: Frame) -> None:
+        """A frame came."""
+        self._run(lambda: self._receive(sender, frame))
+
+    def _receive(self, sender: str, frame: Frame) -> None:
+        try:
+            self.replica.receive(sender, frame)
+        except LedgerError as error:
+            self._witness.heard_garbage(self, sender, error)
+
+    def _hello(self, to: Sequence[str]) -> None:
+        store = self.replica.store
+        hello = Hello(1, self._setting.genesis.hash, self.code, store.height, self.wall_ms())
+        self._setting.links.send(self.code, to, hello)
+        for peer in to:
+            self.replica.connected(peer, 0)
+
+    def _greet(self) -> None:
+        links = self._setting.links
+        store = self.replica.store
+        hello = Hello(1, self._setting.genesis.hash, self.code, store.height, self.wall_ms())
+        links.send(self.code, links.list_connected(self.code), hello)
+        self.later(HELLO_US, "hello", self._greet)
+
+    def submit(self, raws: Sequence[bytes], done: Callable[[list[Answer]], None]) -> None:
+        """A client hands in transactions."""
+        self._run(lambda: self.replica.submit(raws, done))
+
+    # --- clocks
+
+    def wall_ms(self) -> int:
+        """Its clock of the wall."""
+        return self._setting.start_ms + self.skew_ms + self._elapsed_ms()
+
+    def monotonic_ms(self) -> int:
+        """Its clock that never steps; it begins anywhere."""
+        return self._monotonic_base_ms + self._elapsed_ms()
+
+    def compute_delay_us(self, at_ms: int) -> int:
+        """How long it is until its monotonic clock shows `at_ms`."""
+        elapsed_us = (at_ms - self._monotonic_base_ms) * MS
+        return int(elapsed_us / (1 + self.drift)) - self._kernel.now_us + 10
+
+    def _elapsed_ms(self) -> int:
+        return int(self._kernel.now_us * (1 + self.drift)) // MS
+
+    # --- what the ports report
+
+    def has_committed(self, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are durable in the store."""
+        for block in blocks:
+            self._kernel.note(f"{self.code} has {block.height} {block.block.hash.hex()}")
+        self._witness.committed(self, blocks)
+
+    def has_stopped(self, error: Exception) -> None:
+        """The replica gave up."""
+        self._kernel.note(f"{self.code} stops: {error}")
+        self._witness.gave_up(self, error)
