@@ -133,9 +133,10 @@ class World:
         is_valid: Any = FakeSigner.is_valid,
         peer_type: Any = None,
         byzantine_type: Any = None,
+        dead: Iterable[int] = (),
+        prepare: "Callable[[Peer], None] | None" = None,
     ) -> None:
         self.seed = seed
-        self.debug = 0
         self.rng = random.Random(seed)
         self.now = 0
         self.n = n
@@ -162,7 +163,10 @@ class World:
             kind = (byzantine_type or Peer) if number in self.byzantine else (peer_type or Peer)
             self.peers.append(kind(self, number))
         for peer in self.peers:
-            peer.start()
+            if prepare is not None:
+                prepare(peer)
+            if peer.number not in tuple(dead):
+                peer.start()
 
     @property
     def honest(self) -> "list[Peer]":
@@ -228,6 +232,10 @@ class World:
             if not peer.alive:
                 peer.start()
 
+    def crash(self, *numbers: int) -> None:
+        for number in numbers:
+            self.peers[number].crash()
+
     def submit(self, transaction: int, to: int | None = None) -> None:
         number = self.rng.choice([p.number for p in self.honest]) if to is None else to
         peer = self.peers[number]
@@ -254,9 +262,10 @@ class World:
             raise Violation(f"seed {self.seed}: {peer.code} forks at height {block.height}")
 
     def are_final(self, transactions: Iterable[int]) -> bool:
-        """Liveness: these are final at all honest peers."""
+        """Liveness: these are final at all honest peers that live."""
         wanted = list(transactions)
-        return all(tx in peer.finals_of for peer in self.honest for tx in wanted)
+        living = [peer for peer in self.honest if peer.alive]
+        return all(tx in peer.finals_of for peer in living for tx in wanted)
 
 
 class Peer:
@@ -424,7 +433,7 @@ class Peer:
                     self.send(int(to[-2:]), message)
             case Diverged(block, _):
                 raise Violation(f"seed {world.seed}: {self.code} diverged at {block.hex()[:8]}")
-            case DoubleSigned(first, second):
+            case DoubleSigned():
                 self.on_double_signed(action)
             case KeyElsewhere():
                 world.count.key_elsewhere.append(self.code)
@@ -448,10 +457,11 @@ class Peer:
         self.pump()
 
     def on_timer(self, life: int, serial: int, action: SetTimer) -> None:
-        if life == self.life and serial == self.serial:
-            if self.timers.get(action.timer.kind) == action:
-                del self.timers[action.timer.kind]
-                self.feed(TimerFired(action.timer))
+        if (life, serial) != (self.life, self.serial):
+            return
+        if self.timers.get(action.timer.kind) == action:
+            del self.timers[action.timer.kind]
+            self.feed(TimerFired(action.timer))
 
     def send(self, to: int, message: Message) -> None:
         if to == self.number:
@@ -643,14 +653,6 @@ class Peer:
         repeated = any(tx in used or tx in self.finals_of for tx in block.transactions)
         height = 1 + (parent.height if parent else 0)
         if not block.truth or block.height != height or repeated:
-            if self.world.debug:
-                print(
-                    "INVALID",
-                    block,
-                    height,
-                    used,
-                    [self.finals_of.get(t) for t in block.transactions],
-                )
             for vote in self.judging.pop(digest, []):
                 self.feed(Judged(vote, Verdict.INVALID))
             if digest in self.fetching:
