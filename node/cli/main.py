@@ -19,6 +19,7 @@ GROUPS = {
     "keys": "node.cli.keys",
     "identity": "node.cli.identity",
     "node": "node.cli.node",
+    "tx": "node.cli.tx",
 }
 
 
