@@ -94,6 +94,8 @@ def compute_initial_records(founding: Founding) -> list[tuple[bytes, Value]]:
     """The records of the first state in key order; raises FoundingError."""
     if set(founding.rules) != set(VERSION_1):
         raise FoundingError("the rules are not exactly those of version 1")
+    if min(founding.rules.values()) < 1:
+        raise FoundingError("every rule is at least 1")
     try:
         records = dict(_make_records(founding))
     except LedgerError as error:
@@ -102,11 +104,15 @@ def compute_initial_records(founding: Founding) -> list[tuple[bytes, Value]]:
 
 
 def check_records(genesis: Genesis) -> None:
-    """Raise FoundingError unless a genesis document's records are those of its founders."""
-    blocks, records = genesis.number_blocks, dict(genesis.records)
-    founding = Founding(genesis.root_certificate, genesis.founders, blocks, genesis.rules)
-    for key, value in compute_initial_records(founding):
-        if records.get(key) != value:
+    """Raise FoundingError unless a genesis document's records follow from those whom it names.
+
+    These are its founders, and the industry nodes and authorities that its root certified.
+    """
+    founders: list[FounderLike] = [*genesis.founders, *_read_others(genesis)]
+    founding = Founding(genesis.root_certificate, founders, genesis.number_blocks, genesis.rules)
+    wanted, found = dict(compute_initial_records(founding)), dict(genesis.records)
+    for key in sorted({*wanted, *found}):
+        if wanted.get(key) != found.get(key):
             raise FoundingError(f"the initial record {key!r} does not follow from the founders")
 
 
@@ -120,6 +126,25 @@ def compute_default_blocks(codes: Sequence[str]) -> list[NumberBlock]:
         first = (_FIRST_REGIONAL_BLOCK + place) * _BLOCK_SIZE
         blocks.append(NumberBlock(Code(code), first, first + _BLOCK_SIZE - 1))
     return blocks
+
+
+def _read_others(genesis: Genesis) -> Iterator[Founder]:
+    """Those whom the records of a genesis document name beside its founders."""
+    records = dict(genesis.records)
+    founders = [founder.code for founder in genesis.founders]
+    for key, value in genesis.records:
+        code = Code(key.split(b"\x00")[1].decode("ascii", "replace"))
+        if key == make_identity_key(code) and code not in founders and type(value) is dict:
+            node = records.get(NODES.make_key(code), {})
+            yield Founder(
+                code=code,
+                certificate=value.get("certificate", b""),
+                peer_certificate=node.get("peer_certificate", b""),
+                peer_endpoint=node.get("peer_endpoint", ""),
+                http_endpoint=node.get("http_endpoint", ""),
+                name=value.get("name", ""),
+                role=value.get("role", ""),
+            )
 
 
 def _make_records(founding: Founding) -> Iterator[tuple[bytes, Value]]:

@@ -1,0 +1,244 @@
+"""Random lives: whatever happens, in whatever order, the invariants hold after every block."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from contracts.agreement import LEASES, RUNNING
+from contracts.invariants import check_invariants, check_step
+from contracts.market import DEMANDS, OFFERS
+from ledger.state import Layer
+from tests.contracts.trade import (
+    CONSUMER,
+    LOCAL_CONSUMER,
+    PROVIDER,
+    RESOURCE,
+    UNITS,
+    YUAN,
+    Trade,
+    make_descriptor,
+)
+from tests.contracts.world import BANK, BEIJING, GUIZHOU, NATIONAL, MemoryState, make_world
+
+CONSUMERS = (CONSUMER, LOCAL_CONSUMER)
+EPOCH_MS = 60_000
+consumers = st.sampled_from(CONSUMERS)
+amounts = st.sampled_from([1, 999, YUAN, 20 * YUAN, 100 * YUAN, 10**12])
+
+
+class Market(RuleBasedStateMachine):
+    """Two consumers and a provider do what comes to their minds; many attempts fail, and may."""
+
+    @initialize()
+    def found(self) -> None:
+        self.trade = Trade(
+            make_world(
+                meter_epoch_ms=EPOCH_MS,
+                countersign_window_ms=2 * EPOCH_MS,
+                activation_timeout_ms=2 * EPOCH_MS,
+                settlement_window_ms=3 * EPOCH_MS,
+                refusal_window_ms=EPOCH_MS,
+            )
+        )
+        self.world = self.trade.world
+        self.trade.set_up(funds=200 * YUAN)
+        self.world.register(LOCAL_CONSUMER, GUIZHOU)
+        self.world.deposit(LOCAL_CONSUMER, 50 * YUAN)
+        self.before = MemoryState()
+
+    def attempt(self, kind: str, signers: Any, **data: Any) -> str:
+        """One block of one call; it may fail, but its payload must be in order."""
+        self.remember()
+        code = self.world.run(kind, signers, **data).code
+        assert code not in ("bad-data", "missing-signer", "unknown-kind"), (kind, code)
+        return code
+
+    def remember(self) -> None:
+        self.before.records = dict(self.world.state.records)
+
+    def pick(self, prefix: bytes, data: st.DataObject) -> tuple[str, Any]:
+        """One of the objects of a table."""
+        keys = [key for key, _ in self.world.state.scan(prefix)]
+        key = data.draw(st.sampled_from(keys))
+        return key.split(b"\x00")[2].decode(), self.world.value(key)
+
+    def has(self, prefix: bytes) -> bool:
+        return next(iter(self.world.state.scan(prefix)), None) is not None
+
+    @rule(after_ms=st.sampled_from([1, 1_000, 30_000, 60_000, 60_001, 600_000]))
+    def wait(self, after_ms: int) -> None:
+        self.remember()
+        self.world.block(after_ms=after_ms)
+
+    @rule(who=consumers, amount=amounts, kind=st.sampled_from(["deposit", "withdraw", "pay"]))
+    def move_money(self, who: str, amount: int, kind: str) -> None:
+        data = {"amount_micro_yuan": amount, "reference": ""}
+        if kind == "deposit":
+            self.attempt("settlement.deposit", BANK, account=who, **data)
+        elif kind == "withdraw":
+            self.attempt("settlement.withdraw", (who, BANK), **data)
+        else:
+            self.attempt("settlement.pay", who, to=PROVIDER, **data)
+
+    @rule(
+        units=st.sampled_from([1, 3_000, UNITS]),
+        price=st.sampled_from([1, 7_777_777, 600 * YUAN]),
+        notice=st.sampled_from([0, 60]),
+    )
+    def offer(self, units: int, price: int, notice: int) -> None:
+        data = self.trade.offer_data(
+            units=units,
+            price_micro_yuan=price,
+            notice_seconds=notice,
+            ends_ms=self.world.time_ms + 20 * EPOCH_MS,
+        )
+        self.attempt("market.offer", PROVIDER, **data)
+
+    @rule(units=st.sampled_from([0, 2_000, UNITS]))
+    def attest(self, units: int) -> None:
+        until_ms = self.world.time_ms + 30 * EPOCH_MS
+        if units:
+            self.attempt("resource.attest", GUIZHOU, code=RESOURCE, units=units, until_ms=until_ms)
+        else:
+            self.attempt("resource.update", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+
+    @rule(who=consumers, units=st.integers(1, UNITS))
+    def demand(self, who: str, units: int) -> None:
+        self.attempt(
+            "market.demand",
+            who,
+            ceiling_micro_yuan=10 * YUAN,
+            regions=[],
+            resource_class="20",
+            units=units,
+            until_ms=self.world.time_ms + 10 * EPOCH_MS,
+        )
+
+    @precondition(lambda self: self.has(OFFERS.prefix))
+    @rule(
+        data=st.data(),
+        who=consumers,
+        units=st.sampled_from([1, 999, 2_500, UNITS]),
+        seconds=st.sampled_from([60, 200, 3_600]),
+        hold=amounts,
+        named=st.booleans(),
+    )
+    def take(
+        self, data: st.DataObject, who: str, units: int, seconds: int, hold: int, named: bool
+    ) -> None:
+        offer, _ = self.pick(OFFERS.prefix, data)
+        demand = ""
+        if named and self.has(DEMANDS.prefix):
+            demand, _ = self.pick(DEMANDS.prefix, data)
+        taking = {"demand": demand, "hold_micro_yuan": hold, "offer": offer}
+        self.attempt("market.take", who, seconds=seconds, units=units, **taking)
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(data=st.data(), activate=st.booleans())
+    def dispatch(self, data: st.DataObject, activate: bool) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        signers = (GUIZHOU, BEIJING) if lease["consumer"] == CONSUMER else (GUIZHOU,)
+        self.attempt("lease.dispatch", signers, lease=name, reference="")
+        if activate:
+            self.attempt("lease.activate", PROVIDER, lease=name)
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(data=st.data(), reason=st.sampled_from(["reclaimed", "fault", "finished", "refused"]))
+    def close(self, data: st.DataObject, reason: str) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        if reason == "refused":
+            self.attempt("lease.refuse", lease["consumer"], lease=name, note="")
+        else:
+            actor = lease["consumer"] if reason == "finished" else PROVIDER
+            self.attempt("lease.close", actor, lease=name, note="", reason=reason)
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(data=st.data(), amount=amounts)
+    def top_up(self, data: st.DataObject, amount: int) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        self.attempt("lease.top_up", lease["consumer"], lease=name, amount_micro_yuan=amount)
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(
+        data=st.data(),
+        share=st.integers(0, 1_000),
+        availability=st.sampled_from([10_000, 9_989, 0]),
+        both=st.booleans(),
+    )
+    def meter(self, data: st.DataObject, share: int, availability: int, both: bool) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        span_ms = EPOCH_MS
+        if lease["state"] not in RUNNING:
+            span_ms = max(0, min(EPOCH_MS, lease["ended_ms"] - lease["settled_ms"]))
+        most = lease["units"] * span_ms // 1000
+        signers = (PROVIDER, lease["consumer"]) if both else (PROVIDER,)
+        self.attempt(
+            "metering.receipt" if both else "metering.submit",
+            signers,
+            availability_bp=availability,
+            epoch=lease["epoch"],
+            lease=name,
+            samples_count=1,
+            samples_root=bytes(32),
+            used_unit_seconds=most * share // 1_000,
+        )
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(data=st.data(), share=st.integers(0, 1_000), agrees=st.booleans())
+    def answer(self, data: st.DataObject, share: int, agrees: bool) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        receipt = lease["receipt"]
+        if receipt is None:
+            return
+        about = {"epoch": receipt["epoch"], "lease": name}
+        if agrees:
+            self.attempt("metering.countersign", lease["consumer"], **about)
+            return
+        self.attempt(
+            "metering.contest",
+            lease["consumer"],
+            availability_bp=receipt["availability_bp"],
+            evidence=bytes(32),
+            note="",
+            used_unit_seconds=receipt["used_unit_seconds"] * share // 1_000,
+            **about,
+        )
+
+    @precondition(lambda self: self.has(LEASES.prefix))
+    @rule(data=st.data(), share=st.integers(0, 1_000))
+    def decide(self, data: st.DataObject, share: int) -> None:
+        name, lease = self.pick(LEASES.prefix, data)
+        for dispute in lease["disputes"][:1]:
+            low = dispute["accepted_unit_seconds"]
+            high = dispute["receipt"]["used_unit_seconds"]
+            code = self.attempt(
+                "metering.rule",
+                NATIONAL,
+                availability_bp=dispute["receipt"]["availability_bp"],
+                epoch=dispute["receipt"]["epoch"],
+                lease=name,
+                note="",
+                used_unit_seconds=low + (high - low) * share // 1_000,
+            )
+            assert code == "ok"
+
+    @invariant()
+    def all_is_well(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        assert check_invariants(self.world.state) == []
+        layer = self.world.layer
+        assert isinstance(layer, Layer)
+        if self.before.records:
+            assert check_step(self.before, layer) == []
+
+
+Market.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestMarket = Market.TestCase

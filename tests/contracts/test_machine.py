@@ -1,0 +1,280 @@
+"""The machine: order, bounds, clocks, folds, and the same answer every time."""
+
+from contracts import machine
+from contracts.account import make_account_key
+from contracts.invariants import check_invariants
+from contracts.machine import CLOCK_KEY, MAX_DUE_ITEMS
+from ledger.crypto import sha256
+from ledger.record import make_key
+from ledger.state import Layer
+from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, YUAN, Trade, make_descriptor
+from tests.contracts.world import (
+    BEIJING,
+    END_MS,
+    GENESIS_HASH,
+    GUIZHOU,
+    HOUR_MS,
+    World,
+)
+
+
+def test_an_empty_block_changes_nothing(world: World) -> None:
+    assert world.block() == []
+    assert world.layer is not None
+    assert not world.layer.records and not world.layer.derived
+
+
+def test_a_gap_is_recorded_and_stops_working_time(world: World) -> None:
+    (result,) = world.outage(HOUR_MS)
+    assert (result.index, result.code) == (0, "ok")
+    assert result.id == sha256(make_key("due", "clock", world.height.to_bytes(8, "big")))
+    assert result.changes == ((CLOCK_KEY, 1),)
+    assert machine.compute_working_ms(world.state, world.time_ms) == world.time_ms - HOUR_MS
+    assert world.block(after_ms=60_000) == []
+    (result,) = world.outage(60_001)
+    assert world.value(CLOCK_KEY) == {"lost_ms": HOUR_MS + 60_001}
+
+
+def make_demands(world: World, count: int) -> None:
+    data = {"ceiling_micro_yuan": 1, "regions": [], "resource_class": "20", "units": 1}
+    until_ms = world.time_ms + 30_000
+    world.block(
+        *(world.make("market.demand", CONSUMER, until_ms=until_ms, **data) for _ in range(count))
+    )
+
+
+def test_due_work_is_bounded_and_goes_on(world: World) -> None:
+    world.register(CONSUMER, BEIJING)
+    make_demands(world, MAX_DUE_ITEMS + 10)
+    first = world.block(
+        world.make("settlement.pay", CONSUMER, amount_micro_yuan=1, reference="", to=BEIJING),
+        after_ms=30_000,
+    )
+    assert first[0].code == "insufficient-balance"
+    assert [result.index for result in first] == list(range(MAX_DUE_ITEMS + 1))
+    second = world.block()
+    assert len(second) == 10
+    assert world.block() == []
+    ids = [result.id for result in (*first, *second)]
+    assert len(set(ids)) == len(ids)
+    assert check_invariants(world.state) == []
+
+
+def test_due_work_comes_in_the_order_of_its_time(world: World) -> None:
+    world.register(CONSUMER, BEIJING)
+    data = {"ceiling_micro_yuan": 1, "regions": [], "resource_class": "20", "units": 1}
+    names = {}
+    for offset in (30_000, 10_000, 20_000):
+        until_ms = world.time_ms + offset
+        result = world.do("market.demand", CONSUMER, until_ms=until_ms, **data)
+        names[until_ms] = result.events[0]["about"][0]
+    results = world.block(after_ms=50_000)
+    ended = [result.events[0]["about"][0] for result in results]
+    assert ended == [names[until_ms] for until_ms in sorted(names)]
+
+
+def test_due_work_is_done_before_transactions() -> None:
+    trade = Trade().set_up()
+    trade.make_offer(ends_ms=trade.world.time_ms + 30_000)
+    world = trade.world
+    take = world.make("market.take", CONSUMER, **trade.take_data())
+    result, expired = world.block(take, after_ms=40_000)
+    assert result.code == "offer-closed"
+    assert expired.events[0]["type"] == "market.offer_expired"
+    assert (result.index, expired.index) == (0, 1)
+
+
+def test_a_dropped_transaction_leaves_the_layer_clean() -> None:
+    trade = Trade().set_up(funds=0)
+    trade.make_offer()
+    result = trade.world.run("market.take", CONSUMER, **trade.take_data())
+    assert result.code == "insufficient-balance"
+    assert trade.world.layer is not None
+    assert list(trade.world.layer.records) == [make_account_key(CONSUMER)]
+    assert trade.allocated == 0
+
+
+def test_the_fold_of_several_versions_in_one_block() -> None:
+    trade = Trade().set_up()
+    world = trade.world
+    key = make_account_key(CONSUMER)
+    before = world.state.get(key)
+    assert before is not None
+    pay = {"amount_micro_yuan": YUAN, "reference": "", "to": PROVIDER}
+    results = world.block(
+        world.make("settlement.pay", CONSUMER, **pay),
+        world.make("settlement.pay", CONSUMER, **pay),
+        world.make("settlement.pay", CONSUMER, **{**pay, "amount_micro_yuan": 10**13}),
+    )
+    assert [result.code for result in results] == ["ok", "ok", "insufficient-balance"]
+    assert world.layer is not None
+    versions = [record for other, record in world.layer.versions if other == key]
+    first, last = versions
+    # Both payments keep their own versions; the fold went into the last one.
+    assert [record.version for record in versions] == [before.version + 1, before.version + 2]
+    assert [record.index for record in versions] == [0, 1]
+    assert (first.previous, last.previous) == (before.hash, first.hash)
+    assert first.value["count"] == before.value["count"]
+    assert last.value["count"] == before.value["count"] + 3
+    assert world.layer.records[key] is last
+
+
+def test_a_version_of_its_own_takes_the_last_index() -> None:
+    trade = Trade().set_up()
+    world = trade.world
+    failing = {"amount_micro_yuan": 10**13, "reference": "", "to": CONSUMER}
+    world.block(
+        world.make("settlement.pay", PROVIDER, **failing),
+        world.make("resource.update", PROVIDER, code=RESOURCE, descriptor=make_descriptor()),
+        world.make("settlement.pay", PROVIDER, **failing),
+    )
+    record = world.state.get(make_account_key(PROVIDER))
+    assert record is not None
+    assert (record.height, record.index) == (world.height, 2)
+
+
+def changed_keys(world: World) -> int:
+    """How many authenticated keys the last block changed."""
+    assert world.layer is not None
+    assert all(result.code == "ok" for result in world.results)
+    return len(world.layer.records)
+
+
+def test_changed_keys() -> None:
+    """The budget of DESIGN section 2: every key a call changes costs each replica."""
+    counts: dict[str, int] = {}
+    trade = Trade()
+    world = trade.world
+
+    def note(name: str) -> None:
+        counts[name] = changed_keys(world)
+
+    world.register(CONSUMER, BEIJING)
+    note("registration")
+    world.register(PROVIDER, GUIZHOU)
+    world.deposit(CONSUMER, 10_000 * YUAN)
+    note("deposit")
+    world.do("settlement.pay", CONSUMER, amount_micro_yuan=1, reference="", to=PROVIDER)
+    note("pay")
+    world.do("resource.register", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+    note("resource")
+    world.do("resource.attest", GUIZHOU, code=RESOURCE, units=8_000, until_ms=END_MS)
+    note("attestation")
+    trade.make_offer()
+    note("offer")
+    trade.take()
+    note("take")
+    trade.dispatch()
+    note("dispatch across regions")
+    trade.activate()
+    note("activate")
+    world.wait(HOUR_MS)
+    trade.agree(0)
+    note("co-signed receipt")
+    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="fault")
+    note("close")
+    rest = (trade.record["ended_ms"] - trade.record["settled_ms"]) * 2_000 // 1000
+    trade.submit(1, rest)
+    note("submit")
+    world.wait(24 * HOUR_MS - 60_000)
+    world.block(after_ms=60_000)
+    assert trade.record["state"] == "closed"
+    note("deemed settlement")
+    world.do("identity.revoke", GUIZHOU, code=PROVIDER, note="", reason="ceased")
+    note("revocation")
+    assert counts == {
+        "registration": 2,
+        "deposit": 2,
+        "pay": 2,
+        "resource": 2,
+        "attestation": 2,
+        "offer": 2,
+        "take": 2,
+        "dispatch across regions": 3,
+        "activate": 2,
+        "co-signed receipt": 3,
+        "close": 2,
+        "submit": 2,
+        "deemed settlement": 3,
+        "revocation": 2,
+    }
+
+
+def test_changed_keys_of_the_rest() -> None:
+    trade = Trade().set_up()
+    world = trade.world
+    trade.make_offer()
+    trade.take()
+    world.do("lease.dispatch", (GUIZHOU, BEIJING), lease=trade.lease, reference="")
+    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="maintenance")
+    assert changed_keys(world) == 3  # lease, provider who signs, consumer who is paid back
+    trade.take()
+    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="moved")
+    assert changed_keys(world) == 2
+    world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
+    assert changed_keys(world) == 2
+
+
+def test_the_same_block_twice_is_the_same() -> None:
+    trade = Trade().set_up()
+    world = trade.world
+    trade.make_offer()
+    pay = {"amount_micro_yuan": YUAN, "reference": "", "to": PROVIDER}
+    calls = [
+        world.make("market.take", CONSUMER, **trade.take_data()),
+        world.make("settlement.pay", CONSUMER, **pay),
+        world.make("market.take", CONSUMER, **trade.take_data(units=7_000)),
+    ]
+    block = machine.BlockInput(
+        world.height + 1, world.time_ms + 90_000, world.time_ms, calls, GENESIS_HASH
+    )
+    one, two = (machine.execute_block(world.state, block) for _ in range(2))
+    assert [result.encode() for result in one.results] == [
+        result.encode() for result in two.results
+    ]
+    assert list(one.layer.records) == list(two.layer.records)
+    assert [(key, record.encode()) for key, record in one.layer.versions] == [
+        (key, record.encode()) for key, record in two.layer.versions
+    ]
+    assert one.layer.derived == two.layer.derived
+
+
+def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
+    """A chain of layers gives what a state gives to which each was applied."""
+    trade = Trade().set_up()
+    world = trade.world
+    trade.make_offer()
+    reader: object = world.state
+    layers: list[Layer] = []
+    take = trade.take_data()
+    for number in range(1, 4):
+        block = machine.BlockInput(
+            world.height + number,
+            world.time_ms + 1000 * number,
+            world.time_ms + 1000 * (number - 1),
+            [world.make("market.take", CONSUMER, **take)],
+            GENESIS_HASH,
+        )
+        output = machine.execute_block(reader, block)  # type: ignore[arg-type]
+        assert output.results[0].code == "ok"
+        layers.append(output.layer)
+        reader = output.layer
+    for layer in layers:
+        world.state.apply(layer)
+    assert check_invariants(world.state) == []
+    assert trade.allocated == 6_000
+
+
+def test_rules_version(world: World) -> None:
+    assert machine.get_rules_version(world.state) == 1
+
+
+def test_results_name_their_changes() -> None:
+    trade = Trade().set_up()
+    trade.make_offer()
+    trade.take()
+    result = trade.world.results[0]
+    assert result.changes == (
+        (make_account_key(CONSUMER), 2),
+        (f"lease\x00{PROVIDER}\x00{trade.lease}\x00".encode(), 1),
+    )
