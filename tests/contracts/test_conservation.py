@@ -47,6 +47,12 @@ class Market(RuleBasedStateMachine):
         self.world.register(LOCAL_CONSUMER, GUIZHOU)
         self.world.deposit(LOCAL_CONSUMER, 50 * YUAN)
         self.before = MemoryState()
+        self.trade.make_offer(ends_ms=self.world.time_ms + 100 * EPOCH_MS, notice_seconds=60)
+        for consumer, hold in ((CONSUMER, 20 * YUAN), (LOCAL_CONSUMER, YUAN)):
+            self.trade.consumer = consumer
+            self.trade.take(units=2_000, seconds=600, hold_micro_yuan=hold)
+            self.trade.dispatch()
+            self.trade.activate()
 
     def attempt(self, kind: str, signers: Any, **data: Any) -> str:
         """One block of one call; it may fail, but its payload must be in order."""
@@ -60,8 +66,10 @@ class Market(RuleBasedStateMachine):
 
     def pick(self, prefix: bytes, data: st.DataObject) -> tuple[str, Any]:
         """One of the objects of a table."""
-        keys = [key for key, _ in self.world.state.scan(prefix)]
-        key = data.draw(st.sampled_from(keys))
+        records = [(key, record.value) for key, record in self.world.state.scan(prefix)]
+        ended = ("closed", "failed", "withdrawn", "expired")
+        alive = [key for key, value in records if value["state"] not in ended]
+        key = data.draw(st.sampled_from(alive or [key for key, _ in records]))
         return key.split(b"\x00")[2].decode(), self.world.value(key)
 
     def has(self, prefix: bytes) -> bool:
@@ -96,13 +104,13 @@ class Market(RuleBasedStateMachine):
         )
         self.attempt("market.offer", PROVIDER, **data)
 
-    @rule(units=st.sampled_from([0, 2_000, UNITS]))
-    def attest(self, units: int) -> None:
+    @rule(units=st.sampled_from([4_000, UNITS]), update=st.booleans())
+    def attest(self, units: int, update: bool) -> None:
         until_ms = self.world.time_ms + 30 * EPOCH_MS
-        if units:
-            self.attempt("resource.attest", GUIZHOU, code=RESOURCE, units=units, until_ms=until_ms)
-        else:
-            self.attempt("resource.update", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+        if update:
+            descriptor = make_descriptor(units)
+            self.attempt("resource.update", PROVIDER, code=RESOURCE, descriptor=descriptor)
+        self.attempt("resource.attest", GUIZHOU, code=RESOURCE, units=units, until_ms=until_ms)
 
     @rule(who=consumers, units=st.integers(1, UNITS))
     def demand(self, who: str, units: int) -> None:
@@ -166,9 +174,15 @@ class Market(RuleBasedStateMachine):
         share=st.integers(0, 1_000),
         availability=st.sampled_from([10_000, 9_989, 0]),
         both=st.booleans(),
+        waits=st.booleans(),
     )
-    def meter(self, data: st.DataObject, share: int, availability: int, both: bool) -> None:
-        name, lease = self.pick(LEASES.prefix, data)
+    def meter(
+        self, data: st.DataObject, share: int, availability: int, both: bool, waits: bool
+    ) -> None:
+        name, _ = self.pick(LEASES.prefix, data)
+        if waits:
+            self.world.block(after_ms=EPOCH_MS)
+        lease = self.world.value(LEASES.make_key(PROVIDER, name))
         span_ms = EPOCH_MS
         if lease["state"] not in RUNNING:
             span_ms = max(0, min(EPOCH_MS, lease["ended_ms"] - lease["settled_ms"]))
@@ -236,7 +250,7 @@ class Market(RuleBasedStateMachine):
 
 
 Market.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
