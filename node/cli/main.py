@@ -20,6 +20,8 @@ GROUPS = {
     "identity": "node.cli.identity",
     "node": "node.cli.node",
     "tx": "node.cli.tx",
+    "audit": "node.cli.audit",
+    "verify": "node.cli.verify",
 }
 
 
@@ -54,12 +56,20 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     for name in [named] if named in GROUPS or named in added else [*GROUPS, *added]:
         group = _load(added[name]) if name in added else import_module(GROUPS[name]).app
         if group is not None:
-            app.add_typer(group, name=name)
+            _add(app, name, group)
     return app
 
 
 def _begin() -> None:
     """Commands for operators, parties and auditors."""
+
+
+def _add(app: typer.Typer, name: str, group: typer.Typer) -> None:
+    """Add a group; one whose only command has its own name is that command."""
+    if [command.name for command in group.registered_commands] == [name]:
+        app.registered_commands.extend(group.registered_commands)
+    else:
+        app.add_typer(group, name=name)
 
 
 def _load(point: EntryPoint) -> typer.Typer | None:
