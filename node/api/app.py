@@ -11,7 +11,18 @@ from typing import Final
 
 from aiohttp import web
 
-from node.api import blocks, events, history, openapi, page, proofs, records, status, transactions
+from node.api import (
+    audit,
+    blocks,
+    events,
+    history,
+    openapi,
+    page,
+    proofs,
+    records,
+    status,
+    transactions,
+)
 from node.api.connections import CONNECTIONS
 from node.api.context import (
     CONTEXT,
@@ -47,6 +58,7 @@ def list_routes() -> Sequence[Route]:
         *blocks.ROUTES,
         *records.ROUTES,
         *history.ROUTES,
+        *audit.ROUTES,
         *proofs.ROUTES,
         *events.ROUTES,
         *status.ROUTES,

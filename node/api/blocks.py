@@ -25,7 +25,7 @@ from node.api.parameters import (
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
 from node.api.transactions import show_transaction
-from node.api.values import show
+from node.client.difference import show_value
 
 _SCOPE: Final = ("blocks",)
 TRANSACTIONS: Final = Parameter(
@@ -99,7 +99,7 @@ async def _render_entries(chain: Chain, block: StoredBlock, entries: Sequence[En
             "id": entry.id.hex(),
             "index": str(entry.index),
             "code": entry.code,
-            "events": [show(event) for event in entry.events],
+            "events": [show_value(event) for event in entry.events],
             "transaction": None if transaction is None else show_transaction(transaction),
         }
         rendered.append(dump(shown))

@@ -29,6 +29,7 @@ class Context:
     transactions: Buckets
     waiters: Slots
     streams: Slots
+    audits: Slots
     readers: set[asyncio.Task[Any]]
 
 
@@ -47,6 +48,7 @@ def make_context(peer: Peer, limits: Limits) -> Context:
         transactions=Buckets(limits.transactions_per_s, limits.transactions_burst, most, clock),
         waiters=Slots("requests that wait", limits.waiters, limits.waiters_per_client),
         streams=Slots("event streams", limits.streams, limits.streams_per_client),
+        audits=Slots("audit queries", limits.audits, limits.audits_per_client),
         readers=set(),
     )
 

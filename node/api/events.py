@@ -26,7 +26,7 @@ from node.api.context import CONTEXT, Context, dump, get_client
 from node.api.parameters import NUMBER, WORD, Parameter, parse_number, parse_word
 from node.api.problems import Problem
 from node.api.routes import Content, Route
-from node.api.values import show
+from node.client.difference import show_value
 from node.port import Peer
 
 _END: Final = (1 << 32) - 1  # an index beyond every result of a block
@@ -248,7 +248,7 @@ def _render_entry(entry: Entry, time_ms: int) -> str:
         "kind": entry.kind,
         "signers": list(entry.signers),
         "code": entry.code,
-        "events": [show(event) for event in entry.events],
+        "events": [show_value(event) for event in entry.events],
     }
     return f"id: {entry.height}:{entry.index}\nevent: result\ndata: {dump(shown)}\n\n"
 

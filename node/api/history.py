@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ledger.codec import Value
 from ledger.record import Record
 from node.api.chain import Chain
 from node.api.context import CONTEXT, answer, read_limit
@@ -14,6 +15,7 @@ from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
 from node.api.tails import KEY, read_key
 from node.api.values import show_record
+from node.client.difference import compute_difference
 
 _PATH: Final = "/v1/history/"
 _PAUSE: Final = 8  # versions, each of another block, before others get their turn
@@ -30,19 +32,35 @@ async def get_history(request: web.Request) -> web.Response:
     current = context.peer.store.state.get(key)
     if current is None:
         raise Problem("not-found", "no record has this key")
-    found = context.peer.store.list_versions(key, first, limit)
+    # One more in front, so that the first one too can say what it changed.
+    found = context.peer.store.list_versions(key, max(1, first - 1), limit + 1)
+    before = {version.version + 1: version.value for version in found}
     # A version above the final height is on its way to the disk: it comes with the next page.
-    page = [version for version in found if version.version <= current.version]
+    page = [item for item in found if first <= item.version <= current.version][:limit]
     if not page and first <= current.version:
         raise Problem("pruned", "this peer was restored from a snapshot and lacks these versions")
     items: list[dict[str, Any]] = []
     for position, version in enumerate(page):
         if position % _PAUSE == _PAUSE - 1:
             await asyncio.sleep(0)
-        items.append(show_record(key, version) | {"made_by": _show_maker(context.chain, version)})
+        items.append(
+            show_record(key, version)
+            | {
+                "changes": _show_changes(before, version),
+                "made_by": _show_maker(context.chain, version),
+            }
+        )
     more = bool(page) and page[-1].version < current.version
     following = compose_cursor(scope, [page[-1].version + 1]) if more else None
     return answer({"at_height": str(context.chain.height), "items": items, "next": following})
+
+
+def _show_changes(before: dict[int, Value], version: Record) -> list[dict[str, Any]] | None:
+    """Each field that the version changed; None where the version before it is not here."""
+    if version.version > 1 and version.version not in before:
+        return None
+    changes = compute_difference(before.get(version.version), version.value)
+    return [{"path": item.path, "before": item.before, "after": item.after} for item in changes]
 
 
 def _show_maker(chain: Chain, version: Record) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ class Limits:
     max_clients                 addresses whose rates are remembered
     waiters, waiters_per_client requests that wait for finality at one time
     streams, streams_per_client event streams at one time
+    audits, audits_per_client   audit queries at one time; each has a thread
     connections                 open connections
     head_timeout_s              from the connection, or the last answer's end, to the next header
     body_timeout_s              from the header to the end of the body
@@ -42,6 +43,8 @@ class Limits:
     waiters_per_client: int = 1_024
     streams: int = 128
     streams_per_client: int = 32
+    audits: int = 4
+    audits_per_client: int = 2
     connections: int = 4_096
     head_timeout_s: float = 15.0
     body_timeout_s: float = 30.0

@@ -111,7 +111,7 @@ WAIT: Final = Parameter(
 )
 TIMEOUT: Final[Parameter[float | None]] = Parameter(
     "timeout",
-    "Seconds to wait, at most what the peer allows (60 by default).",
+    "Seconds to wait; a peer waits no longer than it allows (60 by default).",
     parse_seconds,
     {"type": "number", "minimum": 0, "default": 10},
 )

@@ -70,6 +70,7 @@ _TRANSACTION: Final = _object(
         "raw": _BASE64,
     }
 )
+_CHANGE: Final = _object({"key": _KEY, "version": _NUMBER})
 _HEADER_DIGESTS: Final = (
     "parent",
     "parent_certificate_hash",
@@ -125,7 +126,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         {
             "code": _TEXT,
             "events": _list(_ref("Event")),
-            "changes": _list(_object({"key": _KEY, "version": _NUMBER})),
+            "changes": _list(_CHANGE),
         }
     ),
     "TransactionView": _object(
@@ -175,7 +176,33 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         }
     ),
     "HistoryPage": _page(
-        _object(_RECORD | {"made_by": {"oneOf": [_ref("Maker"), {"type": "null"}]}}),
+        _object(
+            _RECORD
+            | {
+                "changes": {
+                    "type": ["array", "null"],
+                    "items": _object({"path": _TEXT, "before": _ANY, "after": _ANY}),
+                    "description": "Each field that differs from the version before.",
+                },
+                "made_by": {"oneOf": [_ref("Maker"), {"type": "null"}]},
+            }
+        ),
+        at_height=_NUMBER,
+    ),
+    "AuditPage": _page(
+        _object(
+            {
+                "id": _DIGEST,
+                "kind": _TEXT,
+                "code": _TEXT,
+                "signers": _list(_TEXT),
+                **_PLACE,
+                "time_ms": _NUMBER,
+                "rules_version": _NUMBER,
+                "events": {"type": ["array", "null"], "items": _ref("Event")},
+                "changes": {"type": ["array", "null"], "items": _CHANGE},
+            }
+        ),
         at_height=_NUMBER,
     ),
     "Genesis": _object(

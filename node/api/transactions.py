@@ -13,7 +13,8 @@ from node.api.parameters import ID, TIMEOUT, WAIT
 from node.api.problems import Problem, as_problem
 from node.api.routes import Content, Route, json_content, ref
 from node.api.submission import Submission, read_json, read_msgpack
-from node.api.values import show, show_result, show_status
+from node.api.values import show_result, show_status
+from node.client.difference import show_value
 from node.errors import Refused
 from node.port import Phase, Status
 
@@ -52,20 +53,18 @@ async def get_transaction(request: web.Request) -> web.Response:
         with context.waiters.hold(get_client(request)):
             status = await context.peer.wait(id_, seconds)
     if status is None:
-        raise Problem("not-found", "this peer knows no transaction of this id", retry=True)
+        raise Problem("not-found", "this peer knows no transaction of this id")
     shown = show_status(status)
     return answer(shown | _describe(context, status))
 
 
 def _read_wait(request: web.Request) -> float | None:
-    """How long to wait, None for not at all; raises Problem."""
-    most = request.app[CONTEXT].limits.max_wait_s
+    """How long to wait, at most what this peer allows; None for not at all; raises Problem."""
     seconds = TIMEOUT.read(request)
-    if seconds is None:
-        seconds = min(_DEFAULT_WAIT_S, most)
-    if seconds > most:
-        raise Problem("bad-parameter", f"timeout: at most {most:g} seconds are allowed")
-    return seconds if WAIT.read(request) else None
+    if not WAIT.read(request):
+        return None
+    wanted = _DEFAULT_WAIT_S if seconds is None else seconds
+    return min(wanted, request.app[CONTEXT].limits.max_wait_s)
 
 
 async def _read_submission(request: web.Request) -> Submission:
@@ -148,7 +147,7 @@ def show_transaction(transaction: Transaction) -> dict[str, Any]:
         "signers": list(transaction.signers),
         "until": str(transaction.until),
         "nonce": transaction.nonce.hex(),
-        "data": show(transaction.data),
+        "data": show_value(transaction.data),
         "raw": base64.b64encode(transaction.raw).decode(),
     }
 

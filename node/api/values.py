@@ -5,35 +5,21 @@
 3. A state key is its table and the list of its fields.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from ledger.codec import Value
-from ledger.primitives import Digest
 from ledger.record import Record
 from ledger.result import Result
 from node.api import keys
+from node.client.difference import show_value
 from node.port import Status
-
-
-def show(value: Value) -> Any:
-    """A decoded value in JSON."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return value
-    if kind is int:
-        return str(value)
-    if kind is bytes:
-        return value.hex()
-    if kind is dict:
-        return {key: show(item) for key, item in value.items()}
-    return [show(item) for item in value]
 
 
 def show_record(key: bytes, record: Record) -> dict[str, Any]:
     """A record with where it came from."""
     return {
         "key": keys.split(key),
-        "value": show(record.value),
+        "value": show_value(record.value),
         "version": str(record.version),
         "created_height": str(record.created),
         "height": str(record.height),
@@ -57,13 +43,11 @@ def show_result(result: Result) -> dict[str, Any]:
     """What a transaction or a due item did."""
     return {
         "code": result.code,
-        "events": [show(event) for event in result.events],
-        "changes": [
-            {"key": keys.split(key), "version": str(version)} for key, version in result.changes
-        ],
+        "events": [show_value(event) for event in result.events],
+        "changes": show_changes(result.changes),
     }
 
 
-def show_place(height: int, index: int, id_: Digest) -> dict[str, str]:
-    """Where a transaction stands."""
-    return {"id": id_.hex(), "height": str(height), "index": str(index)}
+def show_changes(changes: Sequence[tuple[bytes, int]]) -> list[dict[str, Any]]:
+    """The versions that a transaction wrote."""
+    return [{"key": keys.split(key), "version": str(version)} for key, version in changes]

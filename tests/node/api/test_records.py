@@ -78,6 +78,8 @@ async def test_history_names_who_made_each_version(web: Web, peer: FakePeer) -> 
     assert page["next"] is None
     one, two, three = page["items"]
     assert (one["value"], one["version"], one["previous_hash"]) == ("1", "1", None)
+    assert one["changes"] == [{"path": "", "before": None, "after": "1"}]
+    assert three["changes"] == [{"path": "", "before": "2", "after": "3"}]
     assert one["made_by"]["id"] == first.id.hex()
     assert two["made_by"] == {
         "id": second.id.hex(),
@@ -100,6 +102,9 @@ async def test_history_comes_in_pages(web: Web, peer: FakePeer) -> None:
     while page is None or page["next"]:
         page = await web.get_json(path if page is None else f"{path}&cursor={page['next']}")
         values += [item["value"] for item in page["items"]]
+        changes = [change for item in page["items"] for change in item["changes"]]
+        assert [change["after"] for change in changes] == [item["value"] for item in page["items"]]
+        assert all(change["before"] != change["after"] for change in changes)
     assert values == [str(n) for n in range(9)]
 
 

@@ -339,7 +339,7 @@ async def test_json_that_is_no_transaction_gets_the_ledgers_answer(web: Web) -> 
         ("?wait=yes", "bad-parameter"),
         ("?wait=final&timeout=-1", "bad-parameter"),
         ("?wait=final&timeout=1e9", "bad-parameter"),
-        ("?wait=final&timeout=999999", "bad-parameter"),
+        ("?wait=final&timeout=9999999", "bad-parameter"),
         ("?wait=final&timeout=nan", "bad-parameter"),
         ("?wait=final&wait=final", "bad-parameter"),
         ("?waits=final", "unknown-parameter"),
