@@ -34,15 +34,15 @@ class Campaign:
         n = n or rng.choice([4, 4, 4, 4, 5, 6, 7])
         pool = n + rng.choice([0, 0, 1, 2])
         f = (n - 1) // 3
-        byzantine = rng.sample(range(pool), rng.randint(0, f)) if rng.random() < 0.7 else []
+        liars = rng.sample(range(pool), rng.randint(0, f)) if rng.random() < 0.7 else []
+        arguments.setdefault("byzantine", liars)
+        arguments.setdefault("byzantine_type", Byzantine)
         self.world = World(
             seed,
             n,
             pool,
-            byzantine,
-            draw_faults(rng),
+            faults=draw_faults(rng),
             encoded=seed % 16 == 0,
-            byzantine_type=Byzantine,
             **arguments,
         )
         self.crashes = rng.random() < 0.6

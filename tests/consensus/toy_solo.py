@@ -69,10 +69,13 @@ class Hands:
         digest: Digest = ZERO_DIGEST,
         signers: tuple[int, ...] | None = None,
     ) -> Certificate:
-        chosen = range(self.validators.quorum) if signers is None else signers
+        chosen = self.choose_signers() if signers is None else signers
         return compute_certificate(
             [self.vote(kind, signer, view, parent, digest) for signer in chosen]
         )
+
+    def choose_signers(self) -> list[int]:
+        return list(range(self.validators.quorum))
 
     def proposal(
         self,
@@ -121,6 +124,11 @@ class Solo(Hands):
         )
         if started:
             self.feed(Started())
+
+    def choose_signers(self) -> list[int]:
+        """A quorum without `me`, whose votes only its own core makes."""
+        others = [number for number in range(self.validators.n) if number != self.me]
+        return (others or [0])[: self.validators.quorum]
 
     def feed(self, event: Event) -> list[Action]:
         self.actions = self.core.step(event, self.now)
