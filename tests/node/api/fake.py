@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.errors import LedgerError
 from ledger.keyvalue import LevelDb
-from ledger.primitives import Digest
+from ledger.primitives import Code, Digest
 from ledger.record import make_key
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import Refused
@@ -120,7 +120,7 @@ class FakePeer:
         if transaction.until <= self.store.height:
             return Refused("its last height is past", "expired")
         for signer, signature in zip(transaction.signers, transaction.signatures, strict=True):
-            key = self.chain.identities.get(signer)
+            key = self.chain.identities.get(Code(signer))
             if key is None:
                 return Refused(f"{signer} is not registered", "unknown-signer")
             if not self.chain.domain.is_valid(key.public, signature, transaction.body):

@@ -212,11 +212,12 @@ async def test_wrong_fields_are_malformed(web: Web, peer: FakePeer, changes: Any
 
 
 async def test_what_could_never_be_valid_is_unprocessable(web: Web, peer: FakePeer) -> None:
-    for changes, code in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"chain": "other-0011223344556677"}, "wrong-chain"),
         ({"kind": "no.such"}, "unknown-kind"),
         ({"signers": ["P520100I0A0010000000002N"]}, "unknown-signer"),
-    ]:
+    ]
+    for changes, code in wrong:
         problem = check_problem(await web.post(with_body(peer, **changes)), 422, code)
         assert problem["retry"] is False
     check_problem(
@@ -260,7 +261,7 @@ async def test_a_body_without_length_is_bounded(web: Web) -> None:
         for _ in range(300):
             yield b"x" * 1000
 
-    check_problem(await web.post(parts()), 413, "too-large")  # type: ignore[arg-type]
+    check_problem(await web.post(parts()), 413, "too-large")
 
 
 async def test_a_body_that_does_not_come_is_given_up(web: Web) -> None:
@@ -268,7 +269,7 @@ async def test_a_body_that_does_not_come_is_given_up(web: Web) -> None:
         yield b"\x91"
         await asyncio.sleep(5)
 
-    check_problem(await web.post(parts()), 408, "body-timeout")  # type: ignore[arg-type]
+    check_problem(await web.post(parts()), 408, "body-timeout")
 
 
 @pytest.mark.parametrize(

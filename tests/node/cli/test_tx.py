@@ -12,6 +12,7 @@ import pytest
 from ledger.code import compose_code
 from ledger.crypto import sha256
 from ledger.primitives import Digest
+from ledger.result import Result
 from ledger.state import Layer
 from ledger.transaction import Transaction, key_signer
 from node.api.server import ApiServer
@@ -46,7 +47,7 @@ class QuickPeer(FakePeer):
         return None
 
 
-def execute(layer: Layer, height: int, index: int, transaction: Transaction) -> chain.Result:
+def execute(layer: Layer, height: int, index: int, transaction: Transaction) -> Result:
     poor = transaction.data.get("reference") == "too much"
     code = "insufficient-balance" if poor else "ok"
     return chain._make_result(layer, height, index, transaction.id, [], code)
