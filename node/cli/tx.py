@@ -5,7 +5,9 @@ each signs it with `tx sign` on its own machine, `tx join` puts the signatures t
 hands the transaction in. How to write data, bytes among it, says `node.cli.values`.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -187,7 +189,7 @@ def status(
     """Say what became of a transaction, with its content and result once final."""
     with connect(peer, genesis) as client:
         outcome = client.wait(id, wait) if wait else client.get_transaction(id)
-    show_fields("Transaction", outcome.document, as_json)
+    _show_document(outcome.document, as_json)
 
 
 def _find_call(kind: str) -> Call:
@@ -251,11 +253,49 @@ def _hand_in(client: Client, signed: Signed, timeout_s: float) -> Outcome:
 
 def _show_outcome(outcome: Outcome, id_: str, as_json: bool) -> None:
     """Print what became of it; one that is final and failed, or invalid, exits with 1."""
-    show_fields("Transaction", {"id": id_} | outcome.document, as_json)
+    _show_document({"id": id_} | outcome.document, as_json)
     if outcome.is_settled and not outcome.is_ok:
         if not as_json:
             print_note(f"it is {outcome.status} and changed nothing: {outcome.code}")
         raise typer.Exit(1)
+
+
+def _show_document(document: dict[str, Any], as_json: bool) -> None:
+    """Print what the peer says: all of it for programs, what matters for people."""
+    fields = document if as_json else dict(_summarize(document))
+    show_fields("Transaction", fields, as_json)
+
+
+def _summarize(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "id", document["id"]
+    code = document.get("code")
+    yield "outcome", f"{document['status']}: {code}" if code else document["status"]
+    if "height" in document:
+        yield "block", f"{document['height']}, transaction {document['index']}"
+    if "time_ms" in document:
+        moment = datetime.fromtimestamp(int(document["time_ms"]) / 1000, UTC)
+        yield "time", moment.isoformat(sep=" ", timespec="milliseconds")
+    if "transaction" in document:
+        transaction = document["transaction"]
+        yield "kind", transaction["kind"]
+        yield "signed_by", transaction["signers"]
+        yield "data", list(_flatten("", transaction["data"]))
+    if "result" in document:
+        result = document["result"]
+        yield (
+            "events",
+            [f"{event['type']} ({', '.join(event['about'])})" for event in result["events"]],
+        )
+        yield "wrote", [f"{'/'.join(item['key'])} #{item['version']}" for item in result["changes"]]
+
+
+def _flatten(path: str, value: Any) -> Iterator[str]:
+    """One line a field: `name.inner: value`."""
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _flatten(f"{path}.{name}" if path else name, item)
+    elif path:
+        yield f"{path}: {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _describe_draft(draft: Draft) -> dict[str, Any]:

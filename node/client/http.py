@@ -49,7 +49,9 @@ class Client:
         self._sleep = sleep
         self._chain: ChainInfo | None = None
         self._composer: Composer | None = None
-        self._http = httpx.Client(base_url=self.url, verify=True if tls is None else tls)
+        self._http = httpx.Client(
+            base_url=self.url, verify=True if tls is None else tls, trust_env=False
+        )
 
     def __enter__(self) -> "Client":
         return self

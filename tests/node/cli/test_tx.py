@@ -112,7 +112,7 @@ def test_every_kind_can_be_described(ask: Ask) -> None:
         assert ask("tx", "kinds", item["kind"])["title"] == item["title"]
 
 
-def test_submit_does_all_of_it(ask: Ask, url: str, key: Path) -> None:
+def test_submit_does_all_of_it(ask: Ask, suanlian: Suanlian, url: str, key: Path) -> None:
     shown = ask(
         "tx", "submit", "settlement.pay", "--data", json.dumps(PAY), "--signer", key, "--peer", url
     )
@@ -121,6 +121,10 @@ def test_submit_does_all_of_it(ask: Ask, url: str, key: Path) -> None:
     assert shown["transaction"]["data"]["amount_micro_yuan"] == "5000000"
     again = ask("tx", "status", shown["id"], "--peer", url, "--wait", 1)
     assert again == shown
+    table = suanlian("tx", "status", shown["id"], "--peer", url).out
+    assert "final: ok" in table
+    assert "amount_micro_yuan: 5000000" in table
+    assert shown["transaction"]["raw"] not in table
 
 
 def test_a_failure_is_shown_and_exits_with_one(suanlian: Suanlian, url: str, key: Path) -> None:
