@@ -19,8 +19,6 @@ from node.api.values import show_changes
 from node.audit import AuditEntry, AuditQuery, run_audit
 from node.client.difference import show_value
 
-COST: Final = 5  # requests
-
 
 def parse_time(text: str) -> int:
     """A moment in ms: whole milliseconds, or RFC 3339 with its offset."""
@@ -99,7 +97,6 @@ async def audit(request: web.Request) -> web.Response:
     scope = ("audit", *(_as_scope(item.read(request)) for item in _FILTERS))
     query = _read_query(request, scope)
     client = get_client(request)
-    context.requests.take(client, COST)
     height = context.chain.height
     with context.audits.hold(client):
         page = await asyncio.to_thread(run_audit, context.peer.store, query)

@@ -13,7 +13,7 @@ from ledger.result import Result, decode_result
 from ledger.store import Store, StoredBlock
 from ledger.transaction import Transaction, decode_transaction
 
-CACHED_BLOCKS: Final = 8
+CACHED_BLOCKS: Final = 4
 STEP: Final = 128  # entries decoded before votes and other requests get their turn
 DUE: Final = "due"  # the kind of an item that a block executed itself
 

@@ -27,6 +27,7 @@ class Context:
     chain: Chain
     requests: Buckets
     transactions: Buckets
+    proofs: Buckets
     waiters: Slots
     streams: Slots
     audits: Slots
@@ -46,6 +47,7 @@ def make_context(peer: Peer, limits: Limits) -> Context:
         chain=Chain(peer.store),
         requests=Buckets(limits.requests_per_s, limits.requests_burst, most, clock),
         transactions=Buckets(limits.transactions_per_s, limits.transactions_burst, most, clock),
+        proofs=Buckets(limits.proofs_per_s, limits.proofs_burst, most, clock),
         waiters=Slots("requests that wait", limits.waiters, limits.waiters_per_client),
         streams=Slots("event streams", limits.streams, limits.streams_per_client),
         audits=Slots("audit queries", limits.audits, limits.audits_per_client),

@@ -17,6 +17,7 @@ class Limits:
     max_page, default_page      entries of a list
     requests_per_s, burst       requests a client may send, on average and at once
     transactions_per_s, burst   transactions a client may submit, on average and at once
+    proofs_per_s, burst         bundles a client may ask for, on average and at once
     max_clients                 addresses whose rates are remembered
     waiters, waiters_per_client requests that wait for finality at one time
     streams, streams_per_client event streams at one time
@@ -38,6 +39,8 @@ class Limits:
     requests_burst: int = 10_000
     transactions_per_s: float = 10_000.0
     transactions_burst: int = 20_000
+    proofs_per_s: float = 100.0
+    proofs_burst: int = 500
     max_clients: int = 10_000
     waiters: int = 2_048
     waiters_per_client: int = 1_024

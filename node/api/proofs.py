@@ -1,7 +1,7 @@
 """`/v1/proofs`: bundles that prove what this peer says, to be checked without it.
 
 A bundle is made on the loop that folds blocks, so that all its parts are of one and the same block.
-It is the dearest thing a client can ask for, and counts as several requests.
+It is the dearest thing a client can ask of that loop, so bundles have a rate of their own.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,6 @@ from node.api.tails import KEY, read_key
 from node.client.bundle import Bundle
 from node.prover import ProverError
 
-COST: Final = 10  # requests
 MEDIA: Final = "application/json"
 PREFIX: Final = Parameter(
     "prefix",
@@ -68,7 +67,7 @@ async def prove_consistency(request: web.Request) -> web.Response:
 
 def _answer(request: web.Request, make: Callable[[Store, Genesis], Bundle]) -> web.Response:
     context = request.app[CONTEXT]
-    context.requests.take(get_client(request), COST)
+    context.proofs.take(get_client(request))
     try:
         bundle = make(context.peer.store, context.peer.genesis)
     except ProverError as error:
