@@ -5,9 +5,15 @@
    waste this one's time with at most one range.
 2. Each block is then executed and its header compared, as in consensus. A finalized block that
    executes differently here means that this peer has diverged.
-3. One range is asked for at a time. Who does not answer within a while is passed over for the next.
+3. One range is asked for at a time, of whoever is known to be ahead, else of anybody in turn. Who
+   does not answer within a while is passed over for the next.
+4. The blocks of a range are handed to the judge a few at a time, so that they fit among those that
+   it holds. A range that makes no progress is given up and asked for anew.
+5. A range of another epoch than the running one is left: this peer is between two epochs, and asks
+   again once it has entered the next.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,13 +25,17 @@ from ledger.block import Block, decode_header, make_block_of_parts
 from ledger.codec import encode
 from ledger.crypto import Domain, sha256
 from ledger.errors import FormatError, LedgerError
+from ledger.primitives import Epoch
 from ledger.store import Store
 from node.frames import MAX_RANGE, MAX_RANGE_BYTES, BlockBody, Range, WantRange
 from node.judge import Judge, Outcome
 from node.ports import Ports
 
 ANSWER_TIMEOUT_MS = 3_000
+PROGRESS_TIMEOUT_MS = 15_000
 IDLE_RETRY_MS = 1_000
+NEXT_RETRY_MS = 20
+MAX_FED = 24  # blocks of a range in the judge at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class _Target:
 
     certificate: Certificate
     last: Block
+    source: str
 
 
 class Sync:
@@ -61,8 +72,12 @@ class Sync:
         self._heights: dict[str, int] = {}
         self._asked = ""
         self._turn = 0
+        self._fruitless = 0
         self._target: _Target | None = None
-        self._wanted = False
+        self._queue: deque[tuple[Block, BlockBody]] = deque()
+        self._fed = 0
+        self._due_ms: int | None = None
+        self.epoch = Epoch(0)
         self.validators: ValidatorSet | None = None
 
     @property
@@ -73,42 +88,53 @@ class Sync:
     def hear_height(self, peer: str, height: int) -> None:
         """A peer says how far it is."""
         self._heights[peer] = height
-        if height > self._decided_height():
-            self.want()
+        if self._is_wanted():
+            # As a rule what is new is on its way here by itself.
+            self.want(IDLE_RETRY_MS)
 
     def forget(self, peer: str) -> None:
         """A peer is gone."""
         self._heights.pop(peer, None)
         if self._asked == peer:
             self._asked = ""
-            self._again(0)
+            self.want(0)
 
-    def want(self) -> None:
-        """There is something final that is not here."""
-        self._wanted = True
-        self._ask()
+    def want(self, after_ms: int) -> None:
+        """There may be something final that is not here: ask after a while, if it still is not."""
+        if self.is_running:
+            return
+        at_ms = self._ports.monotonic_ms() + after_ms
+        if self._due_ms is None or at_ms < self._due_ms:
+            self._set_timer(after_ms, self._ask)
+
+    def _is_wanted(self) -> bool:
+        decided = self._decided_height()
+        return self._is_behind() or any(height > decided for height in self._heights.values())
+
+    def _set_timer(self, after_ms: int, fire: Callable[[], None]) -> None:
+        self._due_ms = self._ports.monotonic_ms() + after_ms
+        self._ports.set_timer("sync", self._due_ms, fire)
 
     def _ask(self) -> None:
-        if self.is_running or not self._wanted:
+        self._due_ms = None
+        if self.is_running or not self._is_wanted():
             return
-        peers = self._ports.list_connected()
+        decided = self._decided_height()
+        connected = self._ports.list_connected()
+        ahead = [code for code in connected if self._heights.get(code, 0) > decided]
+        peers = ahead or connected
         if not peers:
-            self._again(IDLE_RETRY_MS)
+            self.want(IDLE_RETRY_MS)
             return
         self._turn += 1
         self._asked = peers[self._turn % len(peers)]
-        first = self._decided_height() + 1
-        self._ports.send([self._asked], WantRange(first, first + MAX_RANGE - 1))
-        self._ports.set_timer(
-            "sync", self._ports.monotonic_ms() + ANSWER_TIMEOUT_MS, self._unanswered
-        )
+        self._ports.send([self._asked], WantRange(decided + 1, decided + MAX_RANGE))
+        self._set_timer(ANSWER_TIMEOUT_MS, self._unanswered)
 
     def _unanswered(self) -> None:
+        self._heights.pop(self._asked, None)
         self._asked = ""
         self._ask()
-
-    def _again(self, after_ms: int) -> None:
-        self._ports.set_timer("sync", self._ports.monotonic_ms() + after_ms, self._ask)
 
     # --- what comes
 
@@ -118,31 +144,41 @@ class Sync:
             return
         self._asked = ""
         self._ports.cancel_timer("sync")
+        self._due_ms = None
         if not range_.blocks:
-            # This peer has no more than we do. Ask on only while somebody is known to have more.
-            decided = self._decided_height()
-            self._heights[sender] = min(self._heights.get(sender, 0), decided)
-            self._wanted = self._is_behind() or any(h > decided for h in self._heights.values())
-            self._again(IDLE_RETRY_MS)
+            self._heights.pop(sender, None)
+            self._ask_next()
             return
         try:
             blocks, certificate = self._check(range_)
         except LedgerError:
-            self._again(0)
+            self._heights.pop(sender, None)
+            self.want(0)
             raise
         if not blocks:
-            self._again(0)
+            self._ask_next()
             return
-        self._target = _Target(certificate, blocks[-1][0])
-        for block, body in blocks:
-            self._judge.park(block, body.raws, sender, self._hear_of(block), is_certified=True)
+        self._fruitless = 0
+        self._target = _Target(certificate, blocks[-1][0], sender)
+        self._queue.extend(blocks)
+        self._feed()
+
+    def _ask_next(self) -> None:
+        """This one had nothing: the next at once, but all of them in vain only now and then."""
+        self._fruitless += 1
+        is_round_over = self._fruitless % max(1, len(self._ports.list_connected())) == 0
+        if self._is_wanted():
+            self.want(IDLE_RETRY_MS if is_round_over else NEXT_RETRY_MS)
 
     def _check(self, range_: Range) -> tuple[list[tuple[Block, BlockBody]], Certificate]:
+        """The blocks that are new here, none where the range is of another epoch."""
         certificate = Certificate.decode(range_.finalization)
         if certificate.kind is not VoteKind.FINALIZE:
             raise FormatError("the range ends without a finalization")
+        if certificate.epoch != self.epoch:
+            return [], certificate
         assert self.validators is not None
-        verify_certificate(certificate, self.validators, self._domain)
+        verify_certificate(certificate, self.validators, self._domain, self.epoch)
         blocks = [(block_of_body(body), body) for body in range_.blocks]
         if blocks[-1][0].hash != certificate.block:
             raise FormatError("the finalization is of another block than the range's last")
@@ -152,26 +188,46 @@ class Sync:
         decided = self._decided_height()
         return [pair for pair in blocks if pair[0].header.height > decided], certificate
 
-    def _hear_of(self, block: Block) -> Callable[[Outcome, str], None]:
+    def _feed(self) -> None:
+        self._set_timer(PROGRESS_TIMEOUT_MS, self._give_up)
+        while self._target is not None and self._queue and self._fed < MAX_FED:
+            block, body = self._queue.popleft()
+            self._fed += 1
+            heard = self._hear_of(block, self._target)
+            self._judge.park(block, body.raws, self._target.source, heard, is_certified=True)
+
+    def _hear_of(self, block: Block, target: _Target) -> Callable[[Outcome, str], None]:
         def heard(outcome: Outcome, reason: str) -> None:
             if outcome is Outcome.INVALID:
                 self._on_diverged(block, reason)
-            elif self._target is not None and self._target.last.hash == block.hash:
-                target, self._target = self._target, None
-                self._on_synced(target.certificate, block)
+            elif self._target is target:
+                self._fed -= 1
+                if block.hash == target.last.hash:
+                    self._end_target()
+                    self._on_synced(target.certificate, block)
+                else:
+                    self._feed()
 
         return heard
 
-    def resume(self) -> None:
-        """The last range is final here: go on, until a peer says that there is no more."""
-        self._ask()
+    def _end_target(self) -> None:
+        self._target = None
+        self._queue.clear()
+        self._fed = 0
+        self._ports.cancel_timer("sync")
+        self._due_ms = None
 
-    def abandon(self) -> None:
-        """What was under execution became final another way, or the epoch is another."""
+    def _give_up(self) -> None:
+        self._end_target()
+        self.want(0)
+
+    def resume(self) -> None:
+        """Blocks became final here: go on where more is known to be final."""
         target = self._target
         if target is not None and target.last.header.height <= self._decided_height():
-            self._target = None
-            self._ask()
+            self._end_target()
+        if self._is_wanted():
+            self.want(0)
 
     # --- what others ask for
 
