@@ -16,7 +16,7 @@ from node.api.submission import Submission, read_json, read_msgpack
 from node.api.values import show_result, show_status
 from node.client.difference import show_value
 from node.errors import Refused
-from node.port import Phase, Status
+from node.port import Peer, Phase, Status
 
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
@@ -30,10 +30,15 @@ async def submit(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     seconds = _read_wait(request)
     submission = await _read_submission(request)
-    context.transactions.take(get_client(request), len(submission.raws))
-    outcomes: Sequence[Outcome] = await context.peer.submit(submission.raws)
-    if seconds is not None:
-        outcomes = await _settle(request, outcomes, seconds)
+    client = get_client(request)
+    context.transactions.take(client, len(submission.raws))
+    outcomes: Sequence[Outcome]
+    if seconds is None:
+        outcomes = await context.peer.submit(submission.raws)
+    else:
+        with context.waiters.hold(client):
+            outcomes = await context.peer.submit(submission.raws)
+            outcomes = await _settle(context.peer, outcomes, seconds)
     waiting = any(type(o) is Status and o.phase is Phase.ACCEPTED for o in outcomes)
     if not submission.single:
         return answer_text(f"[{','.join(map(_render, outcomes))}]", 202 if waiting else 200)
@@ -94,22 +99,18 @@ async def read_body(request: web.Request) -> bytes:
         raise Problem("body-timeout", f"not there after {limits.body_timeout_s:g} s") from None
 
 
-async def _settle(
-    request: web.Request, outcomes: Sequence[Outcome], seconds: float
-) -> list[Outcome]:
+async def _settle(peer: Peer, outcomes: Sequence[Outcome], seconds: float) -> list[Outcome]:
     """Wait until none is `accepted` any longer, or the time is over."""
-    peer = request.app[CONTEXT].peer
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     settled: list[Outcome] = []
-    with request.app[CONTEXT].waiters.hold(get_client(request)):
-        # One after the other: what became final with the first answers without waiting.
-        for outcome in outcomes:
-            if isinstance(outcome, Status) and outcome.phase is Phase.ACCEPTED:
-                left = max(0.0, deadline - clock())
-                settled.append(await peer.wait(outcome.id, left) or outcome)
-            else:
-                settled.append(outcome)
+    # One after the other: what became final with the first answers without waiting.
+    for outcome in outcomes:
+        if isinstance(outcome, Status) and outcome.phase is Phase.ACCEPTED:
+            left = max(0.0, deadline - clock())
+            settled.append(await peer.wait(outcome.id, left) or outcome)
+        else:
+            settled.append(outcome)
     return settled
 
 
