@@ -112,7 +112,7 @@ class Context:
 
     def emit(self, type_: str, about: Sequence[str], **data: Value) -> None:
         """Record an event about the parties, resources and objects that it concerns."""
-        subjects = list(dict.fromkeys(subject for subject in about if subject))
+        subjects = [subject for subject in dict.fromkeys(about) if subject]
         self.events.append({"about": subjects, "data": data, "type": type_})
 
     def make_object_id(self, type_: str) -> str:

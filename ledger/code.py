@@ -89,6 +89,7 @@ RESOURCE_CLASSES: Final = {
 _SHAPE = re.compile(
     r"([NRIAPUMCS])([0-9]{6})([A-T0])([0-9A-Z]{5})([0-9]{2})([0-9A-Z]{7})([0-9A-Z]{2})"
 )
+_DIGITS_ONLY = re.compile(r"[0-9A-Z]+")
 _MODULUS = 1271
 _RADIX = 36
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -113,10 +114,10 @@ class CodeFields:
 
 def compute_check_characters(text: str) -> str:
     """The two ISO/IEC 7064 MOD 1271-36 characters that follow `text` of `[0-9A-Z]`."""
-    total = 0
-    for character in text:
-        total = (total * _RADIX + _DIGITS.index(character)) % _MODULUS
-    check = (1 - total * _RADIX * _RADIX) % _MODULUS
+    if _DIGITS_ONLY.fullmatch(text) is None:
+        raise FormatError("check characters follow digits and letters", "bad-code")
+    # Horner's scheme, in C: the sum of the digits times their powers is the number in base 36.
+    check = (1 - int(text, _RADIX) * _RADIX * _RADIX) % _MODULUS
     return _DIGITS[check // _RADIX] + _DIGITS[check % _RADIX]
 
 
