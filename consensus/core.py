@@ -171,7 +171,7 @@ class Core(Conduct):
     def records(self) -> tuple[bytes, ...]:
         """All journal records that still count, to begin a new journal file with.
 
-        Empty for a peer that does not vote.
+        Empty for a peer that does not vote: its journal file stays as it is.
         """
         if not self._may_vote:
             return ()
@@ -261,7 +261,7 @@ class Core(Conduct):
             return
         if vote.view < self._view and vote.kind is not VoteKind.FINALIZE:
             self._out += self._courier.answer_behind(sender, self._view, self._now_ms)  # 6e
-        if self._tally.is_admitted(vote, self._ancestry.final_view, self._view):
+        if self._is_admitted(vote):
             self._count(signed)
 
     def _on_proposal(self, sender: Code, index: int | None, proposal: Proposal) -> None:
@@ -277,7 +277,7 @@ class Core(Conduct):
         parent = proposal.parent_certificate
         if parent is not None and vote.parent_view > 0:
             self._take(parent, is_shared=parent.kind is VoteKind.NOTARIZE)
-        if not self._tally.is_admitted(vote, self._ancestry.final_view, self._view):
+        if not self._is_admitted(vote):
             return
         self._count(proposal.signed, is_verified=True)
         if vote.view >= self._view:
@@ -299,6 +299,16 @@ class Core(Conduct):
             or (held is not None and held.signed == proposal.signed)
             or (proposal.is_again and proposal.payload != b"")
             or (vote.view < self._view and not self._is_wanted_late(proposal))
+            or not (self._is_admitted(vote) or self._brings_news(proposal))
+        )
+
+    def _brings_news(self, proposal: Proposal) -> bool:
+        """Whether the certificate of a proposal beyond the window may let this peer jump (6a)."""
+        parent = proposal.parent_certificate
+        return (
+            parent is not None
+            and parent.epoch == self._epoch
+            and self._ancestry.is_news(parent.kind, parent.view)
         )
 
     def _is_wanted_late(self, proposal: Proposal) -> bool:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from consensus.certificate import Certificate
 from consensus.message import Message
 from consensus.vote import Vote
-from ledger.primitives import Code, Digest, View
+from ledger.primitives import Code, Digest, Epoch, View
 
 
 class TimerKind(enum.Enum):
@@ -27,9 +27,10 @@ class TimerKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A timer as it was set; `number` tells it from earlier ones of its kind."""
+    """A timer as it was set; epoch and number tell it from earlier ones of its kind."""
 
     kind: TimerKind
+    epoch: Epoch
     number: int
 
 

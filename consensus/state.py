@@ -64,7 +64,7 @@ class State:
         self._tally = Tally(epoch, validators, is_valid)
         self._voting = Voting(voice)
         self._judgement = Judgement(root.block)
-        self._timers = Timers()
+        self._timers = Timers(epoch)
         self._courier = Courier(
             settings, epoch, validators, self._ancestry, self._tally, self._voting
         )
@@ -134,6 +134,9 @@ class State:
         self._persist(OwnVote(signed), True, body)
         self._out.append(Broadcast(VoteMessage(signed)))
         self._count(signed, is_verified=True)
+
+    def _is_admitted(self, vote: Vote) -> bool:
+        return self._tally.is_admitted(vote, self._ancestry.final_view, self._view)
 
     def _count(self, signed: SignedVote, is_verified: bool = False) -> None:
         """Rules 3, 4 and 5: a vote may complete a certificate."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from consensus.action import Action, CancelTimer, SetTimer
 from consensus.event import Timer, TimerKind
+from ledger.primitives import Epoch
 
 MAX_GROWTH: Final = 6  # 1.5 ** 6 > 8
 MAX_FACTOR: Final = 8
@@ -19,6 +20,7 @@ class Timers:
 
     __slots__ = (
         "_changed",
+        "_epoch",
         "_number",
         "_set",
         "growth",
@@ -28,7 +30,8 @@ class Timers:
         "running",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: Epoch) -> None:
+        self._epoch = epoch
         self._set: dict[TimerKind, Timer] = {}
         self._changed: dict[TimerKind, Action] = {}
         self._number = 0
@@ -47,7 +50,7 @@ class Timers:
     def start(self, kind: TimerKind, deadline_ms: int) -> None:
         """Set a timer, in the place of one of its kind."""
         self._number += 1
-        timer = Timer(kind, self._number)
+        timer = Timer(kind, self._epoch, self._number)
         self._set[kind] = timer
         self._changed[kind] = SetTimer(timer, deadline_ms)
 

@@ -18,7 +18,7 @@ from consensus.timers import MAX_GROWTH, Timers
 from consensus.vote import SignedVote
 from consensus.voting import Voice, Voting
 from ledger.errors import FormatError, SignatureError
-from ledger.primitives import View
+from ledger.primitives import Epoch, View
 
 A, B, C = block("A"), block("B"), block("C")
 
@@ -207,23 +207,23 @@ class TestVoting:
 
 class TestTimers:
     def test_only_the_last_change_of_a_kind_leaves(self) -> None:
-        timers = Timers()
+        timers = Timers(Epoch(0))
         timers.start(TimerKind.LEADER, 10)
         timers.cancel(TimerKind.LEADER)
         timers.start(TimerKind.LEADER, 20)
         timers.start(TimerKind.RETRY, 5)
         timers.cancel(TimerKind.RETRY, TimerKind.IDLE)
         assert timers.drain() == [
-            SetTimer(Timer(TimerKind.LEADER, 2), 20),
+            SetTimer(Timer(TimerKind.LEADER, Epoch(0), 2), 20),
             CancelTimer(TimerKind.RETRY),
         ]
         assert timers.drain() == []
-        assert not timers.take(Timer(TimerKind.LEADER, 1))
-        assert timers.take(Timer(TimerKind.LEADER, 2))
-        assert not timers.take(Timer(TimerKind.LEADER, 2))
+        assert not timers.take(Timer(TimerKind.LEADER, Epoch(0), 1))
+        assert timers.take(Timer(TimerKind.LEADER, Epoch(0), 2))
+        assert not timers.take(Timer(TimerKind.LEADER, Epoch(0), 2))
 
     def test_growth_is_bounded_on_both_sides(self) -> None:
-        timers = Timers()
+        timers = Timers(Epoch(0))
         timers.fall_back()
         assert timers.compute_duration(1000) == 1000
         for _ in range(20):

@@ -1,6 +1,7 @@
 """One seed of the campaign: first safety under arbitrary faults, then healing, then liveness."""
 
 import random
+import sys
 from typing import Any
 
 from toy_byzantine import Byzantine
@@ -129,3 +130,23 @@ class Campaign:
 def run_seed(seed: int, **arguments: Any) -> World:
     """One seed of the campaign."""
     return Campaign(seed, **arguments).run()
+
+
+def main(first: int, last: int) -> None:
+    """`python tests/consensus/toy_campaign.py FIRST LAST` runs seeds by hand."""
+    failed: list[int] = []
+    healed: list[tuple[int, int]] = []
+    for seed in range(first, last):
+        try:
+            healed.append((run_seed(seed).now - FAULTS_MS, seed))
+        except Exception as error:  # noqa: BLE001 each seed is reported, and the next one run
+            failed.append(seed)
+            print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
+    healed.sort()
+    median = healed[len(healed) // 2] if healed else None
+    print(f"{len(healed)} of {last - first} held; failed: {failed}")
+    print(f"healed after (ms, seed): median {median}, slowest {healed[-5:]}", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
