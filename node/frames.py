@@ -10,7 +10,7 @@
     7 WantRange         [7, first height, last height]
     8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
                          finalization of the last or empty]
-    9 Goodbye           [9, code, detail]
+    9 Notice           [9, code, detail]
 
 Unknown tags, wrong shapes and oversized frames end the connection.
 """
@@ -99,8 +99,8 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Goodbye:
-    """Why this side ends the connection: a stable code and a sentence."""
+class Notice:
+    """Why this side ends the connection, or narrows it: a stable code and a sentence."""
 
     code: str
     detail: str
@@ -115,7 +115,7 @@ Frame: TypeAlias = (
     | BlockBody
     | WantRange
     | Range
-    | Goodbye
+    | Notice
 )
 
 
@@ -153,7 +153,7 @@ def _to_value(frame: Frame) -> Value:
             return [7, first, last]
         case Range(blocks, finalization):
             return [8, [_body_to_value(body) for body in blocks], finalization]
-        case Goodbye(code, detail):
+        case Notice(code, detail):
             return [9, code, detail]
         case _:
             assert_never(frame)
@@ -174,9 +174,9 @@ def _read_hello(fields: Sequence[Value]) -> Hello:
     )
 
 
-def _read_goodbye(fields: Sequence[Value]) -> Goodbye:
-    _, code, detail = shape.check_tuple(fields, "a goodbye", 3)
-    return Goodbye(shape.check_text(code, "code", 64), shape.check_text(detail, "detail", 512))
+def _read_notice(fields: Sequence[Value]) -> Notice:
+    _, code, detail = shape.check_tuple(fields, "a notice", 3)
+    return Notice(shape.check_text(code, "code", 64), shape.check_text(detail, "detail", 512))
 
 
 def _read_consensus(fields: Sequence[Value]) -> Consensus:
@@ -243,5 +243,5 @@ _READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
     6: _read_block,
     7: _read_want_range,
     8: _read_range,
-    9: _read_goodbye,
+    9: _read_notice,
 }
