@@ -1,10 +1,12 @@
 """Transactions on their way in: checked once, remembered, offered on.
 
 1. Decoded once, hashed once, each signature checked once; the result is kept with the transaction
-   in the mempool.
+   in the mempool. What became of it while its signatures were checked is asked again afterwards.
 2. What a client handed in is *accepted* when it is synced in the journal. From then on this peer
-   offers it until it is final or its `until` has passed.
-3. What another peer sent is only kept in memory.
+   offers it until it is final, its `until` has passed, or a key that it was signed with is no
+   longer its signer's. It is accepted under the keys of final state only: those of a block that
+   may still lose could make a promise of it that nobody can keep.
+3. What another peer sent is only kept in memory, and judged by the newest certified state.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +22,7 @@ from ledger.store import Store
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import Refused
 from node.journal import Journal
+from node.judge import list_rekeyed, resolve_keys
 from node.mempool import Mempool, Pending
 from node.port import Phase, Status
 from node.ports import Job, Ports
@@ -36,6 +39,7 @@ class _Submission:
     answers: list[Answer | None]
     done: Callable[[list[Answer]], None]
     accepted: list[Transaction] = field(default_factory=list)
+    must_sync: bool = False
 
 
 class Intake:
@@ -65,6 +69,7 @@ class Intake:
         self._waiters: dict[Digest, list[Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
         self._checking: set[Digest] = set()  # hashes of the same
+        self._unsynced: set[Digest] = set()  # ids of what is accepted but not on the disk yet
         self.refused_count = 0
 
     # --- what clients hand in
@@ -81,9 +86,10 @@ class Intake:
                 self.refused_count += 1
                 submission.answers[place] = refusal
                 continue
-            if job is None:
+            if known is not None:
                 submission.answers[place] = known
-            else:
+                submission.must_sync |= known.id in self._unsynced
+            elif job is not None:
                 jobs.append(job)
                 places.append(place)
         self._ports.verify(jobs, lambda valid: self._verified(submission, jobs, places, valid))
@@ -95,14 +101,10 @@ class Intake:
             return known, None
         if transaction.id in self._unverified:
             raise Refused("the same transaction is just being checked", "busy", retry=True)
-        waiting = self._mempool.get(transaction.hash)
-        if waiting is None:
-            self._check_new(transaction)
-            keys = self._resolve(transaction)
-        else:
-            keys = waiting.keys
+        self._check_new(transaction)
+        job = (transaction, self._resolve(transaction, self._store.state))
         self._begin_check(transaction)
-        return None, (transaction, keys)
+        return None, job
 
     def _decode(self, raw: bytes) -> Transaction:
         try:
@@ -127,10 +129,10 @@ class Intake:
             )
         if len(self._unverified) >= MAX_UNVERIFIED:
             raise Refused("this peer has too many unchecked transactions", "busy", retry=True)
-        self._mempool.check_room(transaction, len(self._unverified))
+        if not self._mempool.has_id(transaction.id):
+            self._mempool.check_room(transaction, len(self._unverified))
 
-    def _resolve(self, transaction: Transaction) -> tuple[PublicKey, ...]:
-        state = self._best_state()
+    def _resolve(self, transaction: Transaction, state: Reader) -> tuple[PublicKey, ...]:
         keys: list[PublicKey] = []
         for signer in transaction.signers:
             key = machine.resolve_key(state, signer)
@@ -139,34 +141,58 @@ class Intake:
             keys.append(key)
         return tuple(keys)
 
+    def _take(self, pending: Pending) -> None:
+        """Put a checked transaction into the mempool; raises Refused if it is too late for that."""
+        transaction = pending.transaction
+        if self._store.find_transaction(transaction.id) is not None:
+            raise Refused("the transaction is final already", "final")
+        if transaction.until <= self._store.height:
+            raise Refused("until passed while the signatures were checked", "expired")
+        if not self._mempool.has_id(transaction.id):
+            self._mempool.check_room(transaction)
+            self._mempool.add(pending)
+
     def _verified(
         self, submission: _Submission, jobs: list[Job], places: list[int], valid: list[bool]
     ) -> None:
         added: list[Pending] = []
-        for (transaction, keys), place, is_valid in zip(jobs, places, valid, strict=True):
-            self._end_check(transaction)
-            if not is_valid:
+        for job, place, is_valid in zip(jobs, places, valid, strict=True):
+            self._end_check(job[0])
+            pending = Pending(*job)
+            try:
+                submission.answers[place] = self._accept(pending, is_valid)
+            except Refused as refusal:
                 self.refused_count += 1
-                submission.answers[place] = Refused(
-                    "a signature is not that of the signer's key", "bad-signature"
-                )
+                submission.answers[place] = refusal
                 continue
-            pending = Pending(transaction, keys)
-            self._mempool.add(pending)
-            self._accepted[transaction.id] = transaction
-            submission.accepted.append(transaction)
-            submission.answers[place] = Status(transaction.id, Phase.ACCEPTED)
-            added.append(pending)
-        if not added:
+            if job[0].id in self._accepted:
+                submission.accepted.append(job[0])
+                added.append(pending)
+        if added:
+            self._on_added(added, None)
+        if not added and not submission.must_sync:
             self._answer(submission)
             return
-        self._on_added(added, None)
         changes = [
             self._journal.compose_accepted(item.id, item.raw) for item in submission.accepted
         ]
+        self._unsynced.update(item.id for item in submission.accepted)
         self._ports.write_journal(changes, True, lambda: self._answer(submission))
 
+    def _accept(self, pending: Pending, is_valid: bool) -> Status:
+        """What a client is told once its transaction is synced; raises Refused."""
+        transaction, keys = pending.transaction, pending.keys
+        if not is_valid or self._resolve(transaction, self._store.state) != keys:
+            raise Refused("a signature is not that of the signer's key", "bad-signature")
+        known = self.get_status(transaction.id)
+        if known is not None:
+            return known
+        self._take(pending)
+        self._accepted[transaction.id] = transaction
+        return Status(transaction.id, Phase.ACCEPTED)
+
     def _answer(self, submission: _Submission) -> None:
+        self._unsynced.difference_update(item.id for item in submission.accepted)
         answers: list[Answer] = []
         for answer in submission.answers:
             assert answer is not None
@@ -186,7 +212,7 @@ class Intake:
                 if self._is_known(transaction):
                     continue
                 self._check_new(transaction)
-                jobs.append((transaction, self._resolve(transaction)))
+                jobs.append((transaction, self._resolve(transaction, self._best_state())))
             except Refused:
                 self.refused_count += 1
                 continue
@@ -203,14 +229,17 @@ class Intake:
 
     def _received(self, jobs: list[Job], valid: list[bool], sender: str) -> None:
         added: list[Pending] = []
-        for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
-            self._end_check(transaction)
-            if is_valid:
-                pending = Pending(transaction, keys)
-                self._mempool.add(pending)
-                added.append(pending)
-            else:
+        for job, is_valid in zip(jobs, valid, strict=True):
+            self._end_check(job[0])
+            pending = Pending(*job)
+            try:
+                if not is_valid:
+                    raise Refused("a signature is not that of the signer's key", "bad-signature")
+                self._take(pending)
+            except Refused:
                 self.refused_count += 1
+            else:
+                added.append(pending)
         if added:
             self._on_added(added, sender)
 
@@ -274,7 +303,7 @@ class Intake:
             self._remember(Status(id_, Phase.INVALID, "expired"))
             return None
         try:
-            return transaction, self._resolve(transaction)
+            return transaction, self._resolve(transaction, self._store.state)
         except Refused:
             self._remember(Status(id_, Phase.INVALID, "unknown-signer"))
             return None
@@ -284,13 +313,14 @@ class Intake:
         for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
             if transaction.id not in self._accepted:
                 continue
-            if is_valid:
+            if transaction.until <= self._store.height:
+                self._give_up(transaction.id, "expired")
+            elif not is_valid or self._resolve(transaction, self._store.state) != keys:
+                self._give_up(transaction.id, "key-rotated")
+            else:
                 pending = Pending(transaction, keys)
                 self._mempool.add(pending)
                 added.append(pending)
-            else:
-                self._finish(Status(transaction.id, Phase.INVALID, "key-rotated"))
-                self._forget([transaction.id])
         if added:
             self._on_added(added, None)
 
@@ -312,20 +342,29 @@ class Intake:
                 if result.id in self._accepted or result.id in self._waiters:
                     gone.append(result.id)
                     self._finish(_status_of(result))
-        for transaction in self._mempool.expire(self._store.height):
-            if transaction.id in self._accepted:
-                gone.append(transaction.id)
-                self._finish(Status(transaction.id, Phase.INVALID, "expired"))
         self._forget(gone)
+        for transaction in self._mempool.expire(self._store.height):
+            self._give_up(transaction.id, "expired")
+        rekeyed = {code for block in blocks for code in list_rekeyed(block.layer)}
+        if rekeyed:
+            self.reject_rotated(
+                [item for item in self._mempool if not rekeyed.isdisjoint(item.transaction.signers)]
+            )
 
-    def reject_rotated(self, stale: Iterable[Pending]) -> None:
-        """Waiting transactions whose signer has another key in final state by now."""
-        for pending in stale:
+    def reject_rotated(self, suspects: Iterable[Pending]) -> None:
+        """Forget waiting transactions whose signer has another key in final state by now."""
+        state = self._store.state
+        for pending in suspects:
             transaction = pending.transaction
-            self._mempool.remove_ids((transaction.id,))
-            if transaction.id in self._accepted:
-                self._finish(Status(transaction.id, Phase.INVALID, "key-rotated"))
-                self._forget([transaction.id])
+            if resolve_keys(state, transaction) != pending.keys:
+                self._mempool.remove_ids((transaction.id,))
+                self._give_up(transaction.id, "key-rotated")
+
+    def _give_up(self, id_: Digest, reason: str) -> None:
+        """A transaction will never be final."""
+        if id_ in self._accepted:
+            self._finish(Status(id_, Phase.INVALID, reason))
+            self._forget([id_])
 
     def _forget(self, gone: Sequence[Digest]) -> None:
         if gone:

@@ -12,17 +12,18 @@ parent's state names.
 """
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from consensus.validators import ValidatorSet
 from contracts import machine
+from contracts.standing import IDENTITIES
 from ledger.block import Block
 from ledger.crypto import sha256
 from ledger.errors import LedgerError
 from ledger.primitives import Digest, PublicKey
 from ledger.sealed import SealedBlock
-from ledger.state import Reader
+from ledger.state import Layer, Reader
 from ledger.transaction import Transaction, decode_transaction
 from node.chain import Chain
 from node.execution import Frame, Parent, execute_block
@@ -185,7 +186,11 @@ class Judge:
 
     def _make_room(self) -> None:
         if len(self._parked) >= MAX_PARKED:
-            farthest = max(self._parked.values(), key=lambda item: item.block.header.height)
+            # What is certified is waited for; of the rest the farthest comes into its turn last.
+            farthest = max(
+                self._parked.values(),
+                key=lambda item: (not item.is_certified, item.block.header.height),
+            )
             self._forget(farthest.block.hash)
 
     def _fill_from_mempool(self, parked: Parked) -> None:
@@ -361,3 +366,11 @@ def resolve_keys(state: Reader, transaction: Transaction) -> tuple[PublicKey, ..
             return None
         keys.append(key)
     return tuple(keys)
+
+
+def list_rekeyed(layer: Layer) -> Iterator[str]:
+    """The codes whose identity a block wrote: their keys may be others now."""
+    prefix = IDENTITIES.prefix
+    for key in layer.records:
+        if key.startswith(prefix):
+            yield key[len(prefix) : -1].decode("ascii")

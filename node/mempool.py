@@ -38,7 +38,7 @@ class Mempool:
         self._pending: dict[Digest, Pending] = {}
         self._by_id: dict[Digest, Digest] = {}
         self._by_actor: dict[str, int] = {}
-        self._by_until: dict[int, list[Digest]] = {}
+        self._by_until: dict[int, dict[Digest, None]] = {}
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class Mempool:
         self._pending[transaction.hash] = pending
         self._by_id[transaction.id] = transaction.hash
         self._by_actor[transaction.actor] = self._by_actor.get(transaction.actor, 0) + 1
-        self._by_until.setdefault(transaction.until, []).append(transaction.hash)
+        self._by_until.setdefault(transaction.until, {})[transaction.hash] = None
         self.size_bytes += len(transaction.raw)
 
     def select(
@@ -102,13 +102,13 @@ class Mempool:
 
     def expire(self, height: int) -> list[Transaction]:
         """Forget and return those that no block above `height` may hold."""
-        gone: list[Transaction] = []
-        for until in [until for until in self._by_until if until <= height]:
-            for hash_ in self._by_until.pop(until):
-                pending = self._pending.get(hash_)
-                if pending is not None:
-                    gone.append(pending.transaction)
-                    self._remove(hash_)
+        gone = [
+            self._pending[hash_].transaction
+            for until in sorted(until for until in self._by_until if until <= height)
+            for hash_ in self._by_until[until]
+        ]
+        for transaction in gone:
+            self._remove(transaction.hash)
         return gone
 
     def __iter__(self) -> Iterator[Pending]:
@@ -118,6 +118,10 @@ class Mempool:
         transaction = self._pending.pop(hash_).transaction
         del self._by_id[transaction.id]
         self.size_bytes -= len(transaction.raw)
+        alike = self._by_until[transaction.until]
+        del alike[hash_]
+        if not alike:
+            del self._by_until[transaction.until]
         left = self._by_actor[transaction.actor] - 1
         if left:
             self._by_actor[transaction.actor] = left

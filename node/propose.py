@@ -39,7 +39,8 @@ class Proposer:
         self._limits = limits
         self._genesis_hash = genesis_hash
         self.last_block_ms = 0  # monotonic, of the last block with transactions seen or made
-        self.stale: list[Pending] = []  # met with signatures under keys that are no longer in force
+        # Met with signatures under other keys than the parent's state names, by hash.
+        self.stale: dict[Digest, Pending] = {}
 
     def compute_wait_ms(self, request: Propose) -> int:
         """How long to wait before making this block."""
@@ -85,5 +86,5 @@ class Proposer:
             if resolve_keys(parent.state, pending.transaction) == pending.keys:
                 chosen.append(pending)
             else:
-                self.stale.append(pending)
+                self.stale[pending.transaction.hash] = pending
         return chosen

@@ -51,7 +51,7 @@ from node.frames import (
 )
 from node.intake import Answer, Intake
 from node.journal import Journal
-from node.judge import Judge, resolve_keys
+from node.judge import Judge
 from node.limits import limits_of_genesis
 from node.mempool import Mempool, MempoolLimits, Pending
 from node.outbox import Outbox
@@ -61,7 +61,7 @@ from node.sync import Sync, block_of_body, compose_range
 
 _log = logging.getLogger("suanlian.replica")
 MAX_SERVED_TRANSACTIONS = 4096
-RETRY_MS = 1_000
+SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ class Replica:
         root, members = self._find_root(epoch)
         self.validators = members
         self.judge.validators = members
-        self.sync.validators = members
+        self.sync.epoch, self.sync.validators = epoch, members
         self.core = Core(
             self._settings,
             epoch,
@@ -380,15 +380,18 @@ class Replica:
     def _executed(self, sealed: SealedBlock) -> None:
         if sealed.transactions:
             self.proposer.last_block_ms = self._ports.monotonic_ms()
-        self.fetch.got(sealed.block.hash)
-        self.judge.advance_children(sealed.block.hash)
+        hash_ = sealed.block.hash
+        self.fetch.got(hash_)
+        if self._unreached is not None and self._unreached.block == hash_:
+            self.finalize(self._unreached)
+        self.judge.advance_children(hash_)
 
     def finalize(self, certificate: Certificate) -> None:
         """A block is final: write it with its ancestors, or sync what is missing of them."""
         if self.chain.get(certificate.block) is None:
             if self.store.find_height(certificate.block) is None:
                 self._unreached = certificate
-                self.sync.want()
+                self.sync.want(SYNC_GRACE_MS if self.is_validator else 0)
             else:
                 self._tell_stored(certificate)
             return
@@ -440,7 +443,6 @@ class Replica:
         self._announce(certificate)
         self._on_final(blocks)
         self.conductor.update_pending()
-        self.sync.abandon()
         self.sync.resume()
         self._commit_next()
 
@@ -451,12 +453,8 @@ class Replica:
             self.counters.failures += sum(result.code != "ok" for result in block.results)
 
     def _drop_rotated(self) -> None:
-        stale, self.proposer.stale = self.proposer.stale, []
-        if stale:
-            state = self.store.state
-            self.intake.reject_rotated(
-                item for item in stale if resolve_keys(state, item.transaction) != item.keys
-            )
+        stale, self.proposer.stale = self.proposer.stale, {}
+        self.intake.reject_rotated(stale.values())
 
     def _announce(self, certificate: Certificate) -> None:
         """Tell those without a vote, who are not sent the rest of consensus."""

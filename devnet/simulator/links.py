@@ -10,6 +10,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from zlib import crc32
 
@@ -103,9 +104,7 @@ class Links:
             self._links[pair].session += 1
         for mine, peer in ((code, other), (other, code)):
             if self._ends[mine].is_up:
-                self._kernel.after(
-                    1 * MS, f"{mine} lost {peer}", lambda m=mine, p=peer: self._lost(m, p)
-                )
+                self._kernel.after(1 * MS, f"{mine} lost {peer}", partial(self._lost, mine, peer))
         self._reconnect(code, other)
 
     def _lost(self, code: str, other: str) -> None:

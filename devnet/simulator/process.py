@@ -31,6 +31,18 @@ HELLO_US = 5_000 * MS
 class Witness(Protocol):
     """Who is told what processes do; the checkers."""
 
+    def may_crash(self, process: "Process") -> bool:
+        """Whether a process may crash just now."""
+        ...
+
+    def started(self, process: "Process") -> None:
+        """A process runs."""
+        ...
+
+    def crashed(self, process: "Process") -> None:
+        """A process is down."""
+        ...
+
     def committed(self, process: "Process", blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
         ...
@@ -123,6 +135,7 @@ class Process:
             domain=setting.votes,
         )
         self._replica.start()
+        self._witness.started(self)
         setting.links.is_up(self.code)
         self._greet()
 
@@ -140,6 +153,7 @@ class Process:
             disk.crash(rng.randint(0, disk.unsynced))
         self._replica = self._thread = None
         self._setting.links.is_down(self.code)
+        self._witness.crashed(self)
 
     def pause(self, duration_us: int) -> None:
         """Stand still for a while."""
@@ -176,7 +190,7 @@ class Process:
             self._backlog.append(act)
             return
         rate = self._setting.weather.crash_rate
-        if rate and self._kernel.random.random() < rate:
+        if rate and self._kernel.random.random() < rate and self._witness.may_crash(self):
             self.crash()
             return
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from devnet.simulator.disk import SimulatedDisk
 from ledger.keyvalue import Change
 
-Later = Callable[[int, str, Callable[[], None]], None]
+Later = Callable[[int, str, Callable[[], None]], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,193 @@
+"""What is checked when a run is over and healed; each checker raises `Violation`.
+
+Durability     what was acknowledged is final on every peer, or can never be: expired, or signed
+               with a key that was rotated away; whoever was told `final` or `invalid` was told
+               the truth; restarted peers still know
+StateRoots     equal stores; the tree kept block by block is the one that the records give; derived
+               tables are what the records say; the chain replayed from the genesis is the same
+Conservation   the invariants of the contracts hold, after every block
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contracts import invariants
+from devnet.simulator.checkers import Chain
+from devnet.simulator.disk import SimulatedDisk
+from devnet.simulator.process import Process
+from devnet.simulator.violation import Violation
+from ledger import tree
+from ledger.crypto import Domain
+from ledger.primitives import Digest
+from ledger.sealed import SealedBlock
+from ledger.store import Store, StoredBlock
+from ledger.transaction import Transaction, decode_transaction
+from node.execution import Frame, compute_validator_set, execute_block, parent_of_store
+from node.judge import resolve_keys
+from node.port import Phase, Status
+
+_SHARED_TABLES = b"bdhiknrstv"  # all but certificates, of which each peer has its own
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """An acknowledged transaction, and who acknowledged it."""
+
+    transaction: Transaction
+    code: str
+
+    @property
+    def id(self) -> Digest:
+        """Of the transaction."""
+        return self.transaction.id
+
+    @property
+    def until(self) -> int:
+        """The last height that it may have."""
+        return self.transaction.until
+
+
+@dataclass(slots=True)
+class Durability:
+    """What peers promised to clients, and what they told them later."""
+
+    domain: Domain
+    promises: dict[Digest, Promise] = field(default_factory=dict)
+    told: list[tuple[str, Status]] = field(default_factory=list)
+
+    def promise(self, code: str, transaction: Transaction) -> None:
+        """A peer acknowledged a transaction."""
+        self.promises.setdefault(transaction.id, Promise(transaction, code))
+
+    def tell(self, code: str, status: Status) -> None:
+        """A peer told a client what became of a transaction."""
+        self.told.append((code, status))
+
+    def check_start(self, process: Process) -> None:
+        """A restarted peer knows what it acknowledged."""
+        replica = process.replica
+        for promise in self.promises.values():
+            is_over = promise.until <= replica.store.height
+            if promise.code != process.code or is_over:
+                continue
+            is_known = replica.intake.get_status(promise.id) is not None
+            if not is_known and self._may_be_final(process, promise):
+                raise Violation(
+                    "Durability", f"{process.code} forgot {promise.id.hex()[:16]} in a restart"
+                )
+
+    def is_settled(self, process: Process) -> bool:
+        """Whether all that was promised is final or expired on a peer."""
+        store = process.replica.store
+        return all(
+            promise.until <= store.height
+            or store.find_transaction(promise.id) is not None
+            or not self._may_be_final(process, promise)
+            for promise in self.promises.values()
+        )
+
+    def _may_be_final(self, process: Process, promise: Promise) -> bool:
+        """Whether its signatures hold under the keys of a peer's final state."""
+        transaction = promise.transaction
+        keys = resolve_keys(process.replica.store.state, transaction)
+        return keys is not None and all(
+            self.domain.is_valid(key, signature, transaction.body)
+            for key, signature in zip(keys, transaction.signatures, strict=True)
+        )
+
+    def check(self, processes: Sequence[Process], chain: Chain) -> None:
+        """At the end: every promise was kept, and nobody was told a lie."""
+        for process in processes:
+            for promise in self.promises.values():
+                self._check_promise(process, promise, chain)
+        for code, status in self.told:
+            place = chain.places.get(status.id)
+            is_true = (
+                place == (status.height, status.index)
+                if status.phase is Phase.FINAL
+                else place is None
+            )
+            if not is_true:
+                raise Violation("Durability", f"{code} told {status}, but it stands at {place}")
+
+    def _check_promise(self, process: Process, promise: Promise, chain: Chain) -> None:
+        replica = process.replica
+        place = replica.store.find_transaction(promise.id)
+        status = replica.intake.get_status(promise.id)
+        name = f"{promise.id.hex()[:16]}, acknowledged by {promise.code}, on {process.code}"
+        if place != chain.places.get(promise.id):
+            raise Violation("Durability", f"{name}: at {place}, not {chain.places.get(promise.id)}")
+        is_over = promise.until <= replica.store.height
+        if place is None and not is_over and self._may_be_final(process, promise):
+            raise Violation("Durability", f"{name}: neither final nor expired; {status}")
+        if place is not None and (status is None or (status.height, status.index) != place):
+            raise Violation("Durability", f"{name}: final at {place}, but the peer says {status}")
+        if place is None and status is not None and status.phase is not Phase.INVALID:
+            raise Violation("Durability", f"{name}: invalid, but the peer says {status}")
+
+
+def check_store(process: Process, first: SealedBlock) -> None:
+    """StateRoots, for one peer: memory, disk and a start from the disk say the same."""
+    store = process.replica.store
+    rebuilt = tree.rebuild(store.state.scan_all())
+    if not rebuilt.root == store.tree.root == store.header.state_root:
+        raise Violation("StateRoots", f"{process.code}: the tree is not that of the records")
+    again = Store(process.store_disk.copy(), first)
+    if (again.hash, again.tree.root) != (store.hash, store.tree.root):
+        raise Violation("StateRoots", f"{process.code}: the store opens as another")
+    broken = invariants.check_invariants(store.state)
+    if broken:
+        raise Violation("Conservation", f"{process.code}: {broken[:3]}")
+
+
+def compare_stores(processes: Sequence[Process]) -> None:
+    """StateRoots: all peers hold the same bytes, but for certificates."""
+    first = _read_shared(processes[0].store_disk)
+    for process in processes[1:]:
+        other = _read_shared(process.store_disk)
+        if other != first:
+            keys = [key for key in {**first, **other} if first.get(key) != other.get(key)]
+            raise Violation(
+                "StateRoots", f"{process.code} and {processes[0].code} differ in {keys[:3]}"
+            )
+
+
+def _read_shared(disk: SimulatedDisk) -> dict[bytes, bytes]:
+    return {
+        key: value
+        for table in _SHARED_TABLES
+        for key, value in disk.scan(bytes((table,)), bytes((table + 1,)))
+    }
+
+
+def check_replay(process: Process, first: SealedBlock) -> None:
+    """StateRoots and Conservation: the chain executed anew from the genesis is the same."""
+    source = process.replica.store
+    genesis = process.replica.genesis
+    target = Store(SimulatedDisk(), first)
+    validators = compute_validator_set(target.state)
+    for height in range(1, source.height + 1):
+        stored = source.get_block(height)
+        if stored is None:
+            raise Violation("StateRoots", f"{process.code} lacks block {height}")
+        header = stored.header
+        frame = Frame(
+            header.epoch, header.view, header.time_ms, header.proposer, stored.parent_certificate
+        )
+        items = [decode_transaction(raw, genesis.chain) for raw in stored.transactions]
+        sealed = execute_block(parent_of_store(target), frame, items, validators, genesis.hash)
+        _compare(process.code, stored, sealed)
+        broken = invariants.check_step(target.state, sealed.layer)
+        if broken:
+            raise Violation("Conservation", f"block {height}: {broken[:3]}")
+        if header.is_last_of_epoch:
+            validators = compute_validator_set(sealed.layer)
+        members = list(zip(validators.codes, validators.keys, strict=True))
+        target.commit([sealed], b"replayed", members if header.is_last_of_epoch else ())
+        target.fold([sealed])
+
+
+def _compare(code: str, stored: StoredBlock, sealed: SealedBlock) -> None:
+    if stored.header_bytes != sealed.block.header_bytes:
+        height = stored.header.height
+        raise Violation("StateRoots", f"block {height} of {code} is another when replayed")

@@ -1,0 +1,162 @@
+"""What is checked while a run goes on; each checker has a name and raises `Violation`.
+
+Agreement         no two final blocks at a height
+PrefixOrder       every store grows block by block, and never loses one
+ExactlyOnce       no transaction id stands twice in the chain
+VoteConsistency   nothing signed contradicts what the same key signed before, restarts included
+BoundedMemory     every buffer stays within its limit
+NoGarbage         honest peers understand each other
+NobodyStops       no peer diverges or gives up
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from consensus.certificate import Certificate
+from consensus.evidence import is_double_signing
+from consensus.message import (
+    Ask,
+    CertificateMessage,
+    Inquiry,
+    Message,
+    Proposal,
+    Report,
+    VoteMessage,
+    decode_message,
+)
+from consensus.vote import Vote
+from devnet.simulator.process import Process
+from devnet.simulator.violation import Violation
+from ledger.errors import LedgerError
+from ledger.primitives import Digest
+from ledger.sealed import SealedBlock
+from node.fetch import MAX_WANTED_BLOCKS
+from node.frames import MAX_RANGE, Consensus, Frame
+from node.judge import MAX_PARKED
+from node.mempool import MempoolLimits
+
+MAX_OUTBOX: Final = 2_000
+MAX_UNFINALIZED: Final = MAX_RANGE + 64
+
+
+@dataclass(slots=True)
+class Chain:
+    """The one chain that all peers agree on, as far as anybody has it: Agreement, ExactlyOnce."""
+
+    blocks: dict[int, SealedBlock] = field(default_factory=dict)
+    places: dict[Digest, tuple[int, int]] = field(default_factory=dict)
+    heights: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def height(self) -> int:
+        """The height of the newest final block."""
+        return max(self.blocks, default=0)
+
+    def take(self, code: str, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are durable in the store of a peer."""
+        for sealed in blocks:
+            before = self.heights.get(code, 0)
+            if sealed.height != before + 1:
+                raise Violation("PrefixOrder", f"{code} wrote {sealed.height} after {before}")
+            self.heights[code] = sealed.height
+            known = self.blocks.get(sealed.height)
+            if known is None:
+                self._add(sealed)
+            elif known.block.hash != sealed.block.hash:
+                raise Violation(
+                    "Agreement",
+                    f"{code} has {sealed.block.hash.hex()[:16]} at {sealed.height}, others have "
+                    f"{known.block.hash.hex()[:16]}",
+                )
+
+    def _add(self, sealed: SealedBlock) -> None:
+        self.blocks[sealed.height] = sealed
+        for index, item in enumerate(sealed.transactions):
+            place = (sealed.height, index)
+            if self.places.setdefault(item.id, place) != place:
+                raise Violation(
+                    "ExactlyOnce", f"{item.id.hex()[:16]} at {self.places[item.id]} and {place}"
+                )
+
+    def check_start(self, process: Process) -> None:
+        """A peer started: it holds at least what it had written, and nothing else."""
+        code, store = process.code, process.replica.store
+        before = self.heights.get(code, 0)
+        if store.height != before:
+            raise Violation("PrefixOrder", f"{code} had {before} blocks and has {store.height}")
+        if store.height and self.blocks[store.height].block.hash != store.hash:
+            raise Violation("Agreement", f"{code} started with another block {store.height}")
+
+
+class VoteConsistency:
+    """All that was ever signed by anybody, as far as it left a peer."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[bytes, int, int, int], dict[Vote, None]] = {}
+        self._seen: set[bytes] = set()
+        self.votes = 0
+
+    def hear(self, frame: Frame) -> None:
+        """A frame left a peer."""
+        if isinstance(frame, Consensus) and frame.message not in self._seen:
+            self._seen.add(frame.message)
+            self._read(decode_message(frame.message))
+
+    def _read(self, message: Message) -> None:
+        match message:
+            case VoteMessage(signed):
+                self._take(signed.vote, signed.signer)
+            case Proposal(signed, parent, _):
+                self._take(signed.vote, signed.signer)
+                if parent is not None:
+                    self._take_all(parent)
+            case CertificateMessage(certificate):
+                self._take_all(certificate)
+            case Report(_, _, votes, certificates):
+                for signed in votes:
+                    self._take(signed.vote, signed.signer)
+                for certificate in certificates:
+                    self._take_all(certificate)
+            case Ask() | Inquiry():
+                pass
+
+    def _take_all(self, certificate: Certificate) -> None:
+        for signer in certificate.signers:
+            self._take(certificate.vote, signer)
+
+    def _take(self, vote: Vote, signer: int) -> None:
+        said = self._said.setdefault((vote.validators_hash, vote.epoch, vote.view, signer), {})
+        if vote in said:
+            return
+        self.votes += 1
+        for other in said:
+            if is_double_signing(other, vote):
+                raise Violation("VoteConsistency", f"validator {signer}: {other!r} and {vote!r}")
+        said[vote] = None
+
+
+def check_memory(process: Process, limits: MempoolLimits) -> None:
+    """BoundedMemory, for one peer."""
+    replica = process.replica
+    sizes = {
+        "mempool": (len(replica.mempool), limits.count),
+        "mempool bytes": (replica.mempool.size_bytes, limits.size_bytes),
+        "parked blocks": (len(replica.judge), MAX_PARKED),
+        "outbox": (len(replica.outbox), MAX_OUTBOX),
+        "unfinalized blocks": (len(replica.chain), MAX_UNFINALIZED),
+        "wanted blocks": (len(replica.fetch), MAX_WANTED_BLOCKS),
+    }
+    for name, (size, most) in sizes.items():
+        if size > most:
+            raise Violation("BoundedMemory", f"{process.code}: {name} {size}, at most {most}")
+
+
+def refuse_garbage(process: Process, sender: str, error: LedgerError) -> None:
+    """NoGarbage."""
+    raise Violation("NoGarbage", f"{process.code} cannot read what {sender} sends: {error}")
+
+
+def refuse_stop(process: Process, error: Exception) -> None:
+    """NobodyStops."""
+    raise Violation("NobodyStops", f"{process.code} stopped: {error}")

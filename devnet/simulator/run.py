@@ -1,0 +1,102 @@
+"""Running seeds: what a seed decides, what came of it, and how long it took.
+
+The same seed is the same run, event by event, on any machine and under any PYTHONHASHSEED: the
+digest over all events says so.
+"""
+
+import random
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from devnet.simulator.faults import Faults, draw_faults
+from devnet.simulator.kernel import MS, SECOND, OutOfEvents, Watch
+from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.violation import Violation
+from node.mempool import MempoolLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a seed; `violation` is empty where all is well."""
+
+    seed: int
+    validators: int
+    observers: int
+    faults: tuple[str, ...]
+    virtual_ms: int
+    wall_ms: int
+    events: int
+    blocks: int
+    transactions: int
+    epochs: int
+    promises: int
+    crashes: int
+    partitions: int
+    violation: str
+    digest: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing was violated."""
+        return not self.violation
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+
+def draw_plan(seed: int) -> Plan:
+    """What a seed decides. Every tenth uses real signatures, every fifth encodes its frames."""
+    rng = random.Random(f"plan {seed}")  # noqa: S311
+    n = rng.choices((4, 5, 7), (8, 1, 1))[0]
+    is_small = rng.random() < 0.15
+    return Plan(
+        n=n,
+        observers=rng.choice((0, 0, 1, 2)),
+        faults=draw_faults(rng, n) if rng.random() < 0.95 else Faults(),
+        fire_us=rng.randint(4, 14) * SECOND,
+        pause_us=rng.choice((40, 100, 300)) * MS,
+        rotations=rng.choice((0, 0, 1, 3)),
+        is_real=seed % 10 == 0,
+        is_encoded=seed % 5 == 0,
+        limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
+    )
+
+
+def run_seed(seed: int, plan: Plan | None = None, watch: Watch | None = None) -> Report:
+    """Run a seed to its end, or to its first violation."""
+    began = time.perf_counter()
+    simulation = Simulation(seed, plan or draw_plan(seed), watch)
+    violation = ""
+    try:
+        simulation.run()
+    except (Violation, OutOfEvents) as error:
+        violation = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong is this seed's finding
+        violation = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+    return _report(seed, simulation, violation, int((time.perf_counter() - began) * 1000))
+
+
+def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> Report:
+    chain, plan = simulation.chain, simulation.plan
+    tally = simulation.mischief.tally
+    last = chain.blocks.get(chain.height)
+    return Report(
+        seed=seed,
+        validators=plan.n,
+        observers=plan.observers,
+        faults=plan.faults.describe(),
+        virtual_ms=simulation.kernel.now_us // MS,
+        wall_ms=wall_ms,
+        events=simulation.kernel.events,
+        blocks=chain.height,
+        transactions=len(chain.places),
+        epochs=0 if last is None else last.block.header.epoch + 1,
+        promises=len(simulation.durability.promises),
+        crashes=tally.crashes,
+        partitions=tally.partitions,
+        violation=violation,
+        digest=simulation.kernel.digest,
+    )

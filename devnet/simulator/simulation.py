@@ -1,0 +1,235 @@
+"""One simulated network: processes, links, faults, clients and checkers, put together.
+
+1. Under fire: faults as the seed drew them, clients at work; only safety is demanded.
+2. Healed: everybody is up, nothing is lost, clocks agree. A probe is handed to every peer. Within
+   `LIVENESS_US` all probes and all promises must be final (or expired) everywhere.
+3. Audit: the stores are compared, rebuilt and replayed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from devnet.simulator.audit import Durability, check_replay, check_store, compare_stores
+from devnet.simulator.checkers import (
+    Chain,
+    VoteConsistency,
+    check_memory,
+    refuse_garbage,
+    refuse_stop,
+)
+from devnet.simulator.faults import Faults
+from devnet.simulator.kernel import MS, SECOND, Kernel, Watch
+from devnet.simulator.links import Links
+from devnet.simulator.load import Load
+from devnet.simulator.mischief import Mischief
+from devnet.simulator.population import START_MS, make_population
+from devnet.simulator.process import Process, Setting
+from devnet.simulator.suite import make_domain
+from devnet.simulator.violation import Violation
+from ledger.crypto import Purpose
+from ledger.errors import LedgerError
+from ledger.genesis import ConsensusLimits
+from ledger.primitives import Digest
+from ledger.sealed import SealedBlock
+from ledger.transaction import decode_transaction
+from node.frames import Frame
+from node.mempool import MempoolLimits
+
+LIVENESS_US: Final = 60 * SECOND
+SAMPLE_US: Final = 250 * MS
+LIMITS: Final = ConsensusLimits(
+    block_interval_ms=20,
+    delta_ms=300,
+    heartbeat_ms=3_000,
+    max_block_bytes=64 * 1024,
+    max_block_transactions=40,
+    transaction_window=200,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a seed decides before anything happens."""
+
+    n: int = 4
+    observers: int = 0
+    faults: Faults = field(default_factory=Faults)
+    fire_us: int = 10 * SECOND
+    pause_us: int = 100 * MS  # mean, between two clients
+    rotations: int = 0
+    is_real: bool = False  # Ed25519
+    is_encoded: bool = False  # frames as bytes
+    limits: MempoolLimits = field(default_factory=MempoolLimits)
+
+
+class Simulation:
+    """A network that runs as planned."""
+
+    def __init__(self, seed: int, plan: Plan, watch: Watch | None = None) -> None:
+        self.plan = plan
+        self.kernel = Kernel(seed, watch=watch)
+        self.population = make_population(plan.n, LIMITS)
+        self.weather = plan.faults.make_weather()
+        self.chain = Chain()
+        self.votes = VoteConsistency()
+        population, genesis = self.population, self.population.genesis
+        self.links = Links(
+            self.kernel, self.weather, population.regions, self._heard, plan.is_encoded
+        )
+        transactions = make_domain(Purpose.TRANSACTION, genesis.hash, plan.is_real)
+        self.durability = Durability(transactions)
+        setting = Setting(
+            self.kernel,
+            self.weather,
+            self.links,
+            genesis,
+            population.first,
+            make_domain(Purpose.VOTE, genesis.hash, plan.is_real),
+            transactions,
+            plan.limits,
+            START_MS,
+            {},
+        )
+        codes = (*population.regions, *population.observers[: plan.observers])
+        self.processes = [
+            Process(setting, code, population.voter_keys(code), self) for code in codes
+        ]
+        self.load = Load(self.kernel, population, transactions, self.durability, plan.rotations)
+        self.mischief = Mischief(
+            self.kernel, plan.faults, self.weather, self.links, self.processes, population.regions
+        )
+        self._probes: list[Digest] = []
+
+    # --- what the processes report (process.Witness)
+
+    def _heard(self, _: str, frame: Frame) -> None:
+        self.votes.hear(frame)
+
+    def may_crash(self, process: Process) -> bool:
+        """Whether a process may crash just now."""
+        return self.mischief.may_crash(process.code)
+
+    def started(self, process: Process) -> None:
+        """A process runs."""
+        self.chain.check_start(process)
+        self.durability.check_start(process)
+
+    def crashed(self, process: Process) -> None:
+        """A process is down."""
+        self.mischief.crashed(process)
+
+    def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are durable in a store."""
+        self.chain.take(process.code, blocks)
+
+    def gave_up(self, process: Process, error: Exception) -> None:
+        """A replica stopped by itself."""
+        refuse_stop(process, error)
+
+    def heard_garbage(self, process: Process, sender: str, error: LedgerError) -> None:
+        """A frame could not be read."""
+        refuse_garbage(process, sender, error)
+
+    # --- phases
+
+    def run(self) -> None:
+        """All phases; raises Violation."""
+        self.begin()
+        self.kernel.run_until(self.plan.fire_us)
+        self.heal()
+        self.demand_liveness()
+        self.audit()
+
+    def begin(self) -> None:
+        """Everybody starts, and the faults begin."""
+        for process in self.processes:
+            process.start()
+        self.mischief.begin()
+        self._sample()
+        self._submit_next()
+
+    def heal(self) -> None:
+        """No more faults, no more clients but the probes."""
+        self.mischief.heal()
+
+    def demand_liveness(self) -> None:
+        """Liveness: within the bound everything promised is settled, and new things happen."""
+        end_us = self.kernel.now_us + LIVENESS_US
+        self.kernel.run_until(self.kernel.now_us + 2 * SECOND)
+        self._probe()
+        while self.kernel.now_us < end_us:
+            self.kernel.run_until(self.kernel.now_us + SAMPLE_US)
+            if self._is_settled():
+                return
+        raise Violation("Liveness", self.describe())
+
+    def audit(self) -> None:
+        """Everything that can be checked at leisure."""
+        self.durability.check(self.processes, self.chain)
+        for process in self.processes:
+            check_store(process, self.population.first)
+        compare_stores(self.processes)
+        check_replay(self.kernel.random.choice(self.processes), self.population.first)
+
+    # --- what goes on
+
+    def _submit_next(self) -> None:
+        delay_us = int(self.kernel.random.expovariate(1 / self.plan.pause_us))
+
+        def happen() -> None:
+            if self.kernel.now_us < self.plan.fire_us:
+                self.load.submit_some(self.processes)
+                self._submit_next()
+
+        self.kernel.after(delay_us, "client", happen)
+
+    def _sample(self) -> None:
+        for process in self.processes:
+            if process.is_up:
+                check_memory(process, self.plan.limits)
+        self.kernel.after(SAMPLE_US, "sample", self._sample)
+
+    def _probe(self) -> None:
+        chain = self.population.genesis.chain
+        for process in self.processes:
+            raw = self.load.make_probe(process.replica.store.height)
+            self._probes.append(decode_transaction(raw, chain).id)
+            self.load.submit(process, [raw])
+
+    def _is_settled(self) -> bool:
+        heights = {process.replica.store.height for process in self.processes}
+        if len(heights) > 1:
+            return False
+        return all(
+            self.durability.is_settled(process)
+            and not len(process.replica.mempool)
+            and all(process.replica.store.find_transaction(id_) for id_ in self._probes)
+            for process in self.processes
+        )
+
+    def describe(self) -> str:
+        """Where everybody stands."""
+        lines = [f"at {self.kernel.now_us // MS} ms, probes {len(self._probes)}"]
+        for process in self.processes:
+            replica = process.replica
+            status = replica.core.status()
+            lines.append(
+                f"{process.code[:3]} height {replica.store.height} epoch {status.epoch} view "
+                f"{status.view} final {status.final_view} certified {status.certified_view} "
+                f"votes {status.votes} recovering {status.recovering} reports {status.reports} "
+                f"reasons {status.reasons} missing {status.missing_views} "
+                f"unexecuted {len(status.unexecuted)} mempool {len(replica.mempool)} "
+                f"parked {len(replica.judge)} outbox {len(replica.outbox)} "
+                f"unfinalized {len(replica.chain)} syncing {replica.sync.is_running}"
+            )
+        return "\n  ".join(lines)
+
+
+def run_until(simulation: Simulation, is_done: Callable[[], bool], bound_us: int) -> None:
+    """Let a simulation go on until something holds; raises Violation where it does not."""
+    end_us = simulation.kernel.now_us + bound_us
+    while not is_done():
+        if simulation.kernel.now_us >= end_us:
+            raise Violation("Liveness", simulation.describe())
+        simulation.kernel.run_until(simulation.kernel.now_us + 10 * MS)
