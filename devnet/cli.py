@@ -85,6 +85,18 @@ def status(path: Where = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def demo(
+    path: Annotated[
+        Path | None, typer.Option("--dir", help="The folder; a temporary one without.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the network up.")] = False,
+) -> None:
+    """Trade a GPU on a network of six peers, kill one, prove what happened, stop it."""
+    # Loaded here so that the other commands need not carry the scenarios.
+    import_module("devnet.demo").run_demo(path, keep, Console(highlight=False))
+
+
+@app.command()
 def logs(
     node: Annotated[str, typer.Argument(metavar="[NODE]", help="A label; all without.")] = "",
     path: Where = DEFAULT_FOLDER,

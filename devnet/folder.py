@@ -80,9 +80,14 @@ class Folder:
         """Where the process id of a running node stands."""
         return self.path / "run" / f"{label}.pid"
 
+    def load_operator(self, label: str) -> tuple[SigningKey, str]:
+        """The identity key of a founder and its code; its peer never sees the key."""
+        found = load_key(self.path / "operators" / label / "identity.key")
+        return found.key, found.code
+
     def load_operator_key(self, label: str) -> SigningKey:
-        """The identity key of a founder; its peer never sees it."""
-        return load_key(self.path / "operators" / label / "identity.key").key
+        """The identity key of a founder."""
+        return self.load_operator(label)[0]
 
 
 def is_founded(path: Path) -> bool:

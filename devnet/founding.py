@@ -45,7 +45,7 @@ class DevnetSpec:
 
 
 def make_short_rules(meter_epoch_ms: int, **others: int) -> dict[str, int]:
-    """Rules under which an hour of trade passes in one meter epoch of so many milliseconds."""
+    """Rules with meter epochs of so many milliseconds, and windows that follow from it."""
     rules = {
         "meter_epoch_ms": meter_epoch_ms,
         "activation_timeout_ms": 20 * meter_epoch_ms,

@@ -1,0 +1,74 @@
+"""Samples behind a meter receipt: a file of lines, each a leaf of the tree whose root is signed.
+
+A line is JSON: the offset in milliseconds from the start of the epoch, and the thousandths of a
+unit in use from there to the next sample. The file stays with the provider; the ledger keeps the
+root and the count, so that any line can be asked for and checked.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from devnet.errors import StepFailed
+from ledger import merkle
+from ledger.primitives import Digest
+
+INTERVAL_MS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of one meter epoch."""
+
+    lines: tuple[bytes, ...]
+    used_unit_seconds: int
+
+    @property
+    def root(self) -> Digest:
+        """What the receipt carries."""
+        return merkle.compute_root([merkle.compute_leaf_hash(line) for line in self.lines])
+
+    def save(self, path: Path) -> None:
+        """Keep them."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(line + b"\n" for line in self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One sample and the path from it to the root."""
+
+    index: int
+    line: bytes
+    path: tuple[Digest, ...]
+
+
+def take_samples(units: int, duration_ms: int, shares_bp: Sequence[int]) -> Samples:
+    """Samples of a span in which so many thousandths were in use by shares that come around."""
+    lines, used = [], 0
+    for place, offset_ms in enumerate(range(0, duration_ms, INTERVAL_MS)):
+        in_use = units * shares_bp[place % len(shares_bp)] // 10_000
+        used += in_use * min(INTERVAL_MS, duration_ms - offset_ms)
+        line = json.dumps({"in_use": in_use, "offset_ms": offset_ms}, separators=(",", ":"))
+        lines.append(line.encode())
+    return Samples(tuple(lines), used // 1000)
+
+
+def load_samples(path: Path) -> tuple[bytes, ...]:
+    """The lines of a file."""
+    return tuple(path.read_bytes().splitlines())
+
+
+def open_sample(lines: Sequence[bytes], index: int) -> Opened:
+    """One line with its path."""
+    leaves = [merkle.compute_leaf_hash(line) for line in lines]
+    return Opened(index, lines[index], tuple(merkle.compute_inclusion_proof(leaves, index)))
+
+
+def verify_sample(opened: Opened, count: int, root: Digest) -> None:
+    """Raise StepFailed unless the sample is one of those that the root on the ledger commits."""
+    leaf = merkle.compute_leaf_hash(opened.line)
+    found = merkle.compute_root_from_inclusion(leaf, opened.index, count, opened.path)
+    if found != root:
+        raise StepFailed(f"sample {opened.index} does not lead to the root on the ledger")

@@ -1,0 +1,139 @@
+"""A lease from offer to close, step by step, each step sent to a peer and checked on the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devnet.errors import StepFailed
+from devnet.market import FULL_BP, compute_bills, make_take, make_usage
+from devnet.outage import wait_for
+from devnet.parties import Party
+from devnet.samples import Samples, take_samples
+from devnet.scene import Scene, make_object_id, require
+
+EPOCH_WAIT_S = 120.0
+
+
+@dataclass(slots=True)
+class Trade:
+    """One lease; `at` is the peer that its steps are sent to."""
+
+    scene: Scene
+    at: str
+    provider: Party
+    consumer: Party
+    rules: Mapping[str, int]
+    price_micro_yuan: int
+    units: int
+    lease: str = ""
+    receipts: list[tuple[int, int]] = field(default_factory=list)
+
+    # --- what the ledger says
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The lease's record now."""
+        return self.scene.read(self.at, "lease", self.provider.code, self.lease)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Where its record stands."""
+        return "lease", self.provider.code, self.lease
+
+    def require_state(self, state: str) -> dict[str, Any]:
+        """The record, which must be in a state; raises StepFailed."""
+        record = self.record
+        require(record["state"] == state, f"{self.lease} is {record['state']}, not {state}")
+        return record
+
+    # --- the steps
+
+    def take(self, offer: str, seconds: int, hold_micro_yuan: int, demand: str = "") -> None:
+        """The consumer takes units, which makes the lease and its hold."""
+        order = make_take(self.consumer.signer, offer, self.units, seconds, hold_micro_yuan, demand)
+        (outcome,) = self.scene.execute_many(self.at, [order])
+        self.lease = make_object_id("lease", outcome)
+        record = self.require_state("matched")
+        require(int(record["held_micro_yuan"]) == hold_micro_yuan, "the hold is not what was paid")
+
+    def dispatch(self, *operators: str) -> None:
+        """The nodes that must place it on its resource."""
+        signers = [self.scene.operator(label) for label in operators]
+        data = {"lease": self.lease, "reference": "job-1"}
+        self.scene.execute(self.at, "lease.dispatch", data, *signers)
+        record = self.require_state("scheduled")
+        codes = [signer.code for signer in signers]
+        require(record["dispatchers"] == codes, "other nodes stand as its dispatchers")
+
+    def activate(self) -> None:
+        """The provider says that it can be used."""
+        self.scene.execute(self.at, "lease.activate", {"lease": self.lease}, self.provider.signer)
+        self.require_state("active")
+
+    def wait_epoch(self) -> tuple[int, int]:
+        """Wait until the next meter epoch is over; the epoch and its length in ms."""
+        record = self.record
+        epoch, metered_ms = int(record["epoch"]), int(record["metered_ms"])
+        if record["ended_ms"] != "0":
+            return epoch, min(int(record["ended_ms"]) - metered_ms, self.rules["meter_epoch_ms"])
+        goal_ms = metered_ms + self.rules["meter_epoch_ms"]
+        wait_for(f"meter epoch {epoch} is over", lambda: self._read_time() >= goal_ms, EPOCH_WAIT_S)
+        return epoch, self.rules["meter_epoch_ms"]
+
+    def agree(self, samples: Samples, epoch: int, availability_bp: int = FULL_BP) -> int:
+        """Both sides sign a receipt, which settles; the bill, checked to the micro-yuan."""
+        data = self._make_usage(samples, epoch, availability_bp)
+        signers = (self.provider.signer, self.consumer.signer)
+        self.scene.execute(self.at, "metering.receipt", data, *signers)
+        return self._check_bill(samples, availability_bp)
+
+    def submit(self, samples: Samples, epoch: int, availability_bp: int = FULL_BP) -> int:
+        """The provider leaves a receipt, which the consumer countersigns; the bill."""
+        data = self._make_usage(samples, epoch, availability_bp)
+        self.scene.execute(self.at, "metering.submit", data, self.provider.signer)
+        answer = {"epoch": epoch, "lease": self.lease}
+        self.scene.execute(self.at, "metering.countersign", answer, self.consumer.signer)
+        return self._check_bill(samples, availability_bp)
+
+    def close(self, reason: str = "finished") -> None:
+        """The consumer ends it; what is not yet metered still waits for its receipt."""
+        data = {"lease": self.lease, "note": "", "reason": reason}
+        self.scene.execute(self.at, "lease.close", data, self.consumer.signer)
+        record = self.record
+        require(record["closed_by"] == self.consumer.code, "another one stands as its closer")
+
+    def check_closed(self) -> dict[str, Any]:
+        """The record of the closed lease, all of whose money is accounted for."""
+        record = self.require_state("closed")
+        funded, billed = int(record["funded_micro_yuan"]), int(record["billed_micro_yuan"])
+        refunded, held = int(record["refunded_micro_yuan"]), int(record["held_micro_yuan"])
+        require(
+            held == 0 and funded == billed + refunded, "money of the lease is not accounted for"
+        )
+        return record
+
+    def measure(self, folder: Path, epoch: int, duration_ms: int) -> Samples:
+        """Samples of an epoch, kept as the provider would keep them."""
+        shares_bp = (9_800, 9_600, 9_900, 9_100, 8_700)
+        samples = take_samples(self.units, duration_ms, shares_bp)
+        samples.save(folder / self.lease / f"epoch-{epoch}.jsonl")
+        return samples
+
+    def _make_usage(self, samples: Samples, epoch: int, availability_bp: int) -> dict[str, Any]:
+        used, count = samples.used_unit_seconds, len(samples.lines)
+        return make_usage(self.lease, epoch, used, samples.root, count, availability_bp)
+
+    def _check_bill(self, samples: Samples, availability_bp: int) -> int:
+        self.receipts.append((samples.used_unit_seconds, availability_bp))
+        record = self.record
+        funded = int(record["funded_micro_yuan"])
+        bills = compute_bills(self.rules, self.price_micro_yuan, self.receipts, funded)
+        billed = int(record["billed_micro_yuan"])
+        if billed != sum(bills):
+            raise StepFailed(f"{self.lease} was billed {billed}, and the rules say {sum(bills)}")
+        return bills[-1]
+
+    def _read_time(self) -> int:
+        """The time of the last final block."""
+        return int(self.scene.status(self.at)["time_ms"])
