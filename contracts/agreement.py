@@ -6,12 +6,12 @@
 1. The life is the table `LIFE`; closed and failed are final. Every end has an actor (`block` where
    the block itself ended it) and a reason.
 2. A lease takes its units of the resource from the moment it is taken until it ends.
-3. Money: funded = held + frozen in disputes + billed + refunded, at every moment.
-4. An active lease ends by itself at its *horizon*: the end of its time, or the moment up to which
-   the hold covers full use since what was settled last, whichever is first. So no bill is ever
+3. Money: funded = held + frozen in open receipts + billed + refunded, at every moment.
+4. A running lease ends by itself at its *horizon*: the end of its time, or the moment up to which
+   the hold covers full use since what was metered last, whichever is first. So no claim is ever
    above the hold.
-5. A lease that ended is settling until all its time is metered or given up, no receipt waits and no
-   dispute is open. What is held when nothing more can be billed goes back to the consumer.
+5. A lease that ended is settling until all its time is metered or given up and no receipt is open.
+   What is held when nothing more can be claimed and no claim waits goes back to the consumer.
 
 Derived: an entry in a due queue for what comes next, the object index, and the sums
 `allocated 0x00 resource`, `sold 0x00 offer`, `met 0x00 demand` of thousandths.
@@ -51,13 +51,23 @@ METERED: Final = (*RUNNING, "settling")
 
 
 class Receipt(TypedDict):
-    """The usage of one meter epoch. `deadline_ms` is the working time at which silence agrees."""
+    """The usage of one meter epoch; open while signed or contested.
 
+    `frozen_micro_yuan` is kept aside for it while it is open, `billed_micro_yuan` was paid for it.
+    `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
+    and its evidence are those of a contested one.
+    """
+
+    accepted_availability_bp: int
+    accepted_unit_seconds: int
     availability_bp: int
     billed_micro_yuan: int
     deadline_ms: int
     ends_ms: int
     epoch: int
+    evidence: bytes
+    frozen_micro_yuan: int
+    note: str
     samples_count: int
     samples_root: bytes
     starts_ms: int
@@ -65,23 +75,12 @@ class Receipt(TypedDict):
     used_unit_seconds: int
 
 
-class Dispute(TypedDict):
-    """A contested receipt: what the consumer accepts of it is settled, the rest is frozen."""
-
-    accepted_availability_bp: int
-    accepted_unit_seconds: int
-    evidence: bytes
-    frozen_micro_yuan: int
-    note: str
-    receipt: Receipt
-
-
 class Lease(TypedDict):
     """The value of a lease. Times are 0 and texts empty until they are known.
 
     `deadline_ms` is the working time up to which the lease waits, for its activation, for a refusal
-    or for missing receipts. All time up to `settled_ms` is metered, settled or frozen; `epoch` is
-    the number of the next receipt, `receipt` the last one.
+    or for missing receipts. All time up to `metered_ms` has its receipts; `epoch` is the number of
+    the next one, `open` are those that wait or are contested, `receipt` is the one settled last.
     """
 
     activated_ms: int
@@ -91,14 +90,15 @@ class Lease(TypedDict):
     deadline_ms: int
     demand: str
     dispatchers: list[str]
-    disputes: list[Dispute]
     ended_ms: int
     ends_ms: int
     epoch: int
     funded_micro_yuan: int
     held_micro_yuan: int
+    metered_ms: int
     notice_seconds: int
     offer: str
+    open: list[Receipt]
     price_micro_yuan: int
     provider: str
     reason: str
@@ -108,7 +108,6 @@ class Lease(TypedDict):
     resource: str
     rules: int
     seconds: int
-    settled_ms: int
     sla_class: int
     state: str
     units: int
@@ -130,7 +129,7 @@ def compute_horizon(lease: Lease) -> int:
     covered_ms = compute_covered_ms(
         lease["held_micro_yuan"], lease["remainder"], lease["units"], lease["price_micro_yuan"]
     )
-    return min(lease["ends_ms"], lease["settled_ms"] + covered_ms)
+    return min(lease["ends_ms"], lease["metered_ms"] + covered_ms)
 
 
 def compute_metered_limit(lease: Lease) -> int:
@@ -138,10 +137,9 @@ def compute_metered_limit(lease: Lease) -> int:
     return compute_horizon(lease) if lease["state"] in RUNNING else lease["ended_ms"]
 
 
-def get_waiting_receipt(lease: Lease) -> Receipt | None:
-    """The receipt that its provider signed and its consumer has not answered."""
-    receipt = lease["receipt"]
-    return receipt if receipt is not None and receipt["state"] == "signed" else None
+def find_waiting(lease: Lease) -> Receipt | None:
+    """The first receipt that its provider signed and its consumer has not answered."""
+    return next((receipt for receipt in lease["open"] if receipt["state"] == "signed"), None)
 
 
 def _project(key: bytes, lease: Lease) -> Projection:
@@ -149,25 +147,25 @@ def _project(key: bytes, lease: Lease) -> Projection:
     entries: dict[bytes, object] = {make_object_key(name): key}
     entries.update(dict.fromkeys(_list_due_keys(name, lease), key))
     sums: dict[bytes, int] = {}
-    open_ = lease["state"] in WAITING or lease["state"] in RUNNING
-    if open_:
+    is_open = lease["state"] in WAITING or lease["state"] in RUNNING
+    if is_open:
         sums[make_allocated_key(lease["resource"])] = lease["units"]
         sums[make_sold_key(lease["offer"])] = lease["units"]
-    if lease["demand"] and (open_ or lease["activated_ms"]):
+    if lease["demand"] and (is_open or lease["activated_ms"]):
         sums[make_met_key(lease["demand"])] = lease["units"]
     return Projection(entries, sums)
 
 
 def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
-    state, waiting = lease["state"], get_waiting_receipt(lease)
+    state, waiting = lease["state"], find_waiting(lease)
     keys = []
     if state in WAITING:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.expire", name))
     elif state in RUNNING:
         keys.append(make_due_key("time", compute_horizon(lease), "lease.end", name))
-    elif state == "settling" and waiting is None and lease["settled_ms"] < lease["ended_ms"]:
+    elif state == "settling" and lease["metered_ms"] < lease["ended_ms"]:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.finish", name))
-    if state in METERED and waiting is not None:
+    if waiting is not None:
         keys.append(make_due_key("working", waiting["deadline_ms"], "metering.deem", name))
     return keys
 
@@ -208,7 +206,7 @@ def emit_about(ctx: Context, type_: str, name: str, lease: Lease, **data: object
 def apply_failure(
     ctx: Context, key: bytes, name: str, lease: Lease, event: str, actor: str, reason: str
 ) -> None:
-    """End a lease that was never settled, and give back all that is held."""
+    """End a lease of which nothing was metered, and give back all that is held."""
     held = lease["held_micro_yuan"]
     ended: Lease = {
         **lease,
@@ -216,7 +214,6 @@ def apply_failure(
         "ended_ms": ctx.time_ms,
         "held_micro_yuan": 0,
         "reason": reason,
-        "receipt": None,
         "refunded_micro_yuan": lease["refunded_micro_yuan"] + held,
         "state": compute_next(LIFE, lease["state"], event),
     }
@@ -227,14 +224,14 @@ def apply_failure(
 
 
 def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
-    """What becomes of a lease when nothing, or only disputes, can be billed any more (rule 5)."""
-    metered = lease["settled_ms"] == lease["ended_ms"] and get_waiting_receipt(lease) is None
-    if lease["state"] != "settling" or not metered:
+    """What becomes of a lease of which nothing more can be claimed (rule 5)."""
+    claimed = lease["metered_ms"] == lease["ended_ms"] and find_waiting(lease) is None
+    if lease["state"] != "settling" or not claimed:
         return lease
     held = lease["held_micro_yuan"]
     if held:
         apply_credit(ctx, lease["consumer"], held)
-    state = lease["state"] if lease["disputes"] else compute_next(LIFE, "settling", "finish")
+    state = lease["state"] if lease["open"] else compute_next(LIFE, "settling", "finish")
     changed: Lease = {
         **lease,
         "held_micro_yuan": 0,

@@ -44,7 +44,7 @@ def compute_bill(charge: int, remainder: int, held_micro_yuan: int) -> tuple[int
 
 def compute_frozen(charge: int, held_micro_yuan: int) -> int:
     """What must be kept aside so that a charge can be paid in full, whatever the remainder."""
-    return min(charge // SCALE + 1, held_micro_yuan) if charge else 0
+    return min(-(-charge // SCALE), held_micro_yuan)
 
 
 def compute_covered_ms(

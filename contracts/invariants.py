@@ -90,7 +90,7 @@ def _check_money(state: Reader) -> Iterator[str]:
         issued += record.value.get("issued", 0)
     for key, record in state.scan(LEASES.prefix):
         lease: Lease = record.value
-        frozen = sum(dispute["frozen_micro_yuan"] for dispute in lease["disputes"])
+        frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
         held += lease["held_micro_yuan"] + frozen
         if min(lease["held_micro_yuan"], lease["remainder"], frozen) < 0:
             yield f"{key!r} has a negative bucket"
@@ -110,7 +110,7 @@ def _check_capacity(state: Reader) -> Iterator[str]:
             units = lease["units"]
             allocated[lease["resource"]] = allocated.get(lease["resource"], 0) + units
             sold[lease["offer"]] = sold.get(lease["offer"], 0) + units
-        metered_ms = lease["settled_ms"] - lease["activated_ms"]
+        metered_ms = lease["metered_ms"] - lease["activated_ms"]
         if lease["used_unit_seconds"] * 1000 > lease["units"] * metered_ms:
             yield f"{key!r} is metered above what it has"
     for key, record in state.scan(RESOURCES.prefix):
@@ -155,7 +155,7 @@ def _check_leases(state: Reader) -> Iterator[str]:
         if lease["state"] in compute_terminal(LIFE):
             if not lease["closed_by"] or not lease["reason"]:
                 yield f"{key!r} ended without an actor or a reason"
-            if lease["held_micro_yuan"] or lease["disputes"]:
+            if lease["held_micro_yuan"] or lease["open"]:
                 yield f"{key!r} ended and still holds money"
 
 

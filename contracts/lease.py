@@ -116,7 +116,7 @@ def activate(ctx: Context, call: Activate) -> None:
         "activated_ms": ctx.time_ms,
         "deadline_ms": ctx.working_ms + rules["refusal_window_ms"],
         "ends_ms": ctx.time_ms + lease["seconds"] * 1000,
-        "settled_ms": ctx.time_ms,
+        "metered_ms": ctx.time_ms,
         "state": state,
     }
     LEASES.put(ctx, key, changed)
@@ -131,8 +131,7 @@ def refuse(ctx: Context, call: Refuse) -> None:
     # what must hold
     compute_next(LIFE, lease["state"], "refuse")
     if lease["state"] == "active":
-        untouched = lease["epoch"] == 0 and lease["receipt"] is None
-        require(untouched and ctx.working_ms <= lease["deadline_ms"], "refusal-too-late")
+        require(lease["epoch"] == 0 and ctx.working_ms <= lease["deadline_ms"], "refusal-too-late")
 
     # what changes
     apply_failure(ctx, key, call.lease, lease, "refuse", ctx.actor, "refused")
@@ -206,9 +205,9 @@ def end(ctx: Context, key: bytes) -> None:
 def finish(ctx: Context, key: bytes) -> None:
     """Give up the time for which no receipt came."""
     name, lease = load_due_lease(ctx, key)
-    lost_ms = lease["ended_ms"] - lease["settled_ms"]
+    lost_ms = lease["ended_ms"] - lease["metered_ms"]
     emit_about(ctx, "lease.unmetered", name, lease, lost_ms=lost_ms)
-    changed: Lease = {**lease, "settled_ms": lease["ended_ms"]}
+    changed: Lease = {**lease, "metered_ms": lease["ended_ms"]}
     LEASES.put(ctx, key, apply_ending(ctx, name, changed))
 
 

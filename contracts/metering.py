@@ -4,16 +4,17 @@
    ends with the lease. Receipts come in their order, each after the end of its epoch.
 2. Used is at most allocated times time. A receipt carries the Merkle root and the count of the
    samples behind it.
-3. A receipt that both sides signed settles at once: the bill goes from the hold to the provider.
-4. A receipt of the provider alone waits. The consumer countersigns it, which settles it, or
-   contests it; silence past the window is agreement. One receipt waits at a time.
-5. Who contests says what is accepted: that part settles at once, the rest is frozen, and the epochs
-   after it go on. At most `MAX_DISPUTES` are open on a lease.
+3. A receipt that both sides signed settles at once: its bill goes from the hold to the provider.
+4. A receipt of the provider alone waits, and its claim is frozen out of the hold. The consumer
+   countersigns it, which settles it, or contests it; silence past the window is agreement.
+5. Who contests says what is accepted: that part settles at once, only the rest stays frozen. The
+   epochs after it go on.
 6. A contested receipt is ruled by the regional node, or, where consumer and resource are of
-   different regions, by the national node; the ruling lies between what was accepted and what was
-   claimed.
+   different regions, by the national node. Or both sides agree on it after all, as they may on one
+   that waits. Either way the outcome lies between what was accepted and what was claimed.
+7. At most `MAX_OPEN` receipts of a lease are open.
 
-Life: open -> signed -> agreed | deemed | contested -> ruled.
+Life: open -> signed -> agreed | deemed | contested -> ruled | agreed.
 """
 
 from typing import Final
@@ -22,13 +23,12 @@ from contracts.account import apply_credit
 from contracts.agreement import (
     LEASES,
     METERED,
-    Dispute,
     Lease,
     Receipt,
     apply_ending,
     compute_metered_limit,
     emit_about,
-    get_waiting_receipt,
+    find_waiting,
     load_due_lease,
     load_lease,
     load_own_lease,
@@ -50,13 +50,14 @@ from contracts.payload import (
 )
 from contracts.rules import load_version
 
-MAX_DISPUTES: Final = 8
+MAX_OPEN: Final = 16
 LIFE: Final = {
     ("open", "submit"): "signed",
     ("open", "agree"): "agreed",
     ("signed", "agree"): "agreed",
     ("signed", "deem"): "deemed",
     ("signed", "contest"): "contested",
+    ("contested", "agree"): "agreed",
     ("contested", "rule"): "ruled",
 }
 
@@ -107,10 +108,17 @@ def receipt(ctx: Context, call: Usage) -> None:
     require(ctx.signers[1] == lease["consumer"], "not-party")
 
     # what must hold
-    agreed = _make_receipt(ctx, call, lease, "agree")
+    claim = _find_open(lease, call.epoch)
+    figures = (call.used_unit_seconds, call.availability_bp)
+    if claim is None:
+        claim = _make_receipt(ctx, call, lease)
+        lease = _apply_claim(lease, claim)
+    else:
+        _check_range(claim, *figures)
+        claim = {**claim, "samples_count": call.samples_count, "samples_root": call.samples_root}
 
     # what changes
-    LEASES.put(ctx, key, _apply_settlement(ctx, call.lease, lease, agreed))
+    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, claim, "agree", *figures))
 
 
 def submit(ctx: Context, call: Usage) -> None:
@@ -119,59 +127,74 @@ def submit(ctx: Context, call: Usage) -> None:
     key, lease = load_own_lease(ctx, call.lease, "provider")
 
     # what must hold
-    require(get_waiting_receipt(lease) is None, "receipt-waits")
-    signed = _make_receipt(ctx, call, lease, "submit")
-    require(len(lease["disputes"]) < MAX_DISPUTES, "too-many-disputes")
+    claim = _make_receipt(ctx, call, lease)
+    require(len(lease["open"]) < MAX_OPEN, "too-many-receipts")
 
     # what changes
     window_ms = load_version(ctx, lease["rules"])["countersign_window_ms"]
-    signed["deadline_ms"] = ctx.working_ms + window_ms
-    changed: Lease = {**lease, "receipt": signed}
+    signed: Receipt = {
+        **claim,
+        "deadline_ms": ctx.working_ms + window_ms,
+        "state": compute_next(LIFE, claim["state"], "submit"),
+    }
+    changed: Lease = {**_apply_claim(lease, signed), "open": [*lease["open"], signed]}
     LEASES.put(ctx, key, changed)
-    data = {"deadline_ms": signed["deadline_ms"], "epoch": call.epoch}
-    used = call.used_unit_seconds
-    emit_about(ctx, "metering.submitted", call.lease, changed, used_unit_seconds=used, **data)
+    emit_about(
+        ctx,
+        "metering.submitted",
+        call.lease,
+        changed,
+        deadline_ms=signed["deadline_ms"],
+        epoch=call.epoch,
+        frozen_micro_yuan=signed["frozen_micro_yuan"],
+        used_unit_seconds=call.used_unit_seconds,
+    )
 
 
 def countersign(ctx: Context, call: Countersign) -> None:
-    """Agree to the receipt that waits, and settle it."""
+    """Agree to a receipt that waits, and settle it."""
     # who may
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    waiting = _require_waiting(lease, call.epoch)
+    claim = _require_open(lease, call.epoch, "signed")
 
     # what changes
-    agreed: Receipt = {**waiting, "state": compute_next(LIFE, waiting["state"], "agree")}
-    LEASES.put(ctx, key, _apply_settlement(ctx, call.lease, lease, agreed))
+    figures = (claim["used_unit_seconds"], claim["availability_bp"])
+    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, claim, "agree", *figures))
 
 
 def contest(ctx: Context, call: Contest) -> None:
-    """Settle what is accepted of the receipt that waits, and freeze the rest."""
+    """Settle what is accepted of a receipt that waits; the rest stays frozen."""
     # who may
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    waiting = _require_waiting(lease, call.epoch)
+    claim = _require_open(lease, call.epoch, "signed")
     accepted = (call.used_unit_seconds, call.availability_bp)
-    claimed = (waiting["used_unit_seconds"], waiting["availability_bp"])
+    claimed = (claim["used_unit_seconds"], claim["availability_bp"])
     below = accepted[0] <= claimed[0] and accepted[1] <= claimed[1] and accepted != claimed
     require(below, "not-below-receipt")
 
     # what changes
-    contested: Receipt = {**waiting, "state": compute_next(LIFE, waiting["state"], "contest")}
-    changed = _apply_contest(ctx, lease, contested, call)
-    emit_about(
-        ctx,
-        "metering.contested",
-        call.lease,
-        changed,
-        epoch=call.epoch,
-        evidence=call.evidence,
-        frozen_micro_yuan=changed["disputes"][-1]["frozen_micro_yuan"],
-        note=call.note,
-    )
+    bill, remainder = _compute_payment(ctx, lease, claim, *accepted)
+    contested: Receipt = {
+        **claim,
+        "accepted_availability_bp": call.availability_bp,
+        "accepted_unit_seconds": call.used_unit_seconds,
+        "billed_micro_yuan": bill,
+        "evidence": call.evidence,
+        "frozen_micro_yuan": claim["frozen_micro_yuan"] - bill,
+        "note": call.note,
+        "state": compute_next(LIFE, claim["state"], "contest"),
+    }
+    paid = _apply_payment(ctx, lease, bill, remainder, call.used_unit_seconds)
+    others = [contested if other is claim else other for other in lease["open"]]
+    changed: Lease = {**paid, "open": others}
     LEASES.put(ctx, key, apply_ending(ctx, call.lease, changed))
+    frozen = contested["frozen_micro_yuan"]
+    data = {"epoch": call.epoch, "evidence": call.evidence, "frozen_micro_yuan": frozen}
+    emit_about(ctx, "metering.contested", call.lease, changed, note=call.note, **data)
 
 
 def rule(ctx: Context, call: Rule) -> None:
@@ -183,68 +206,71 @@ def rule(ctx: Context, call: Rule) -> None:
     require(ctx.actor[0] == "N" or arbiter, "not-arbiter")
 
     # what must hold
-    dispute = _require_dispute(lease, call.epoch)
-    claim = dispute["receipt"]
-    used = call.used_unit_seconds
-    used_fits = dispute["accepted_unit_seconds"] <= used <= claim["used_unit_seconds"]
-    available = call.availability_bp
-    fits = dispute["accepted_availability_bp"] <= available <= claim["availability_bp"]
-    require(used_fits and fits, "ruling-out-of-range")
-    compute_next(LIFE, claim["state"], "rule")
+    claim = _require_open(lease, call.epoch, "contested")
+    figures = (call.used_unit_seconds, call.availability_bp)
+    _check_range(claim, *figures)
 
     # what changes
-    changed, paid = _apply_ruling(ctx, lease, dispute, call)
-    data = {"availability_bp": available, "paid_micro_yuan": paid, "used_unit_seconds": used}
-    emit_about(ctx, "metering.ruled", call.lease, changed, epoch=call.epoch, note=call.note, **data)
-    LEASES.put(ctx, key, apply_ending(ctx, call.lease, changed))
+    ruled: Receipt = {**claim, "note": call.note}
+    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, ruled, "rule", *figures))
 
 
 def deem(ctx: Context, key: bytes) -> None:
     """Settle a receipt on which its consumer was silent."""
     name, lease = load_due_lease(ctx, key)
-    waiting = get_waiting_receipt(lease)
-    assert waiting is not None
-    deemed: Receipt = {**waiting, "state": compute_next(LIFE, waiting["state"], "deem")}
-    LEASES.put(ctx, key, _apply_settlement(ctx, name, lease, deemed))
+    claim = find_waiting(lease)
+    assert claim is not None
+    figures = (claim["used_unit_seconds"], claim["availability_bp"])
+    LEASES.put(ctx, key, _apply_outcome(ctx, name, lease, claim, "deem", *figures))
 
 
-def _make_receipt(ctx: Context, call: Usage, lease: Lease, event: str) -> Receipt:
-    """The receipt of a usage, of the epoch that is next (rules 1 and 2)."""
+def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
+    """The claim of a usage, of the epoch that is next (rules 1 and 2)."""
     require(lease["state"] in METERED, "wrong-state")
     limit_ms = compute_metered_limit(lease)
-    starts_ms = lease["settled_ms"]
+    starts_ms = lease["metered_ms"]
     require(call.epoch == lease["epoch"] and starts_ms < limit_ms, "wrong-epoch")
     epoch_ms = load_version(ctx, lease["rules"])["meter_epoch_ms"]
     ends_ms = min(starts_ms + epoch_ms, limit_ms)
     require(ends_ms <= ctx.time_ms, "epoch-open")
     most = lease["units"] * (ends_ms - starts_ms)
     require(call.used_unit_seconds * 1000 <= most, "over-allocated")
+    charge = _compute_charge(ctx, lease, call.used_unit_seconds, call.availability_bp)
     return {
+        "accepted_availability_bp": 0,
+        "accepted_unit_seconds": 0,
         "availability_bp": call.availability_bp,
         "billed_micro_yuan": 0,
         "deadline_ms": 0,
         "ends_ms": ends_ms,
         "epoch": call.epoch,
+        "evidence": b"",
+        "frozen_micro_yuan": compute_frozen(charge, lease["held_micro_yuan"]),
+        "note": "",
         "samples_count": call.samples_count,
         "samples_root": call.samples_root,
         "starts_ms": starts_ms,
-        "state": compute_next(LIFE, "open", event),
+        "state": "open",
         "used_unit_seconds": call.used_unit_seconds,
     }
 
 
-def _require_waiting(lease: Lease, epoch: int) -> Receipt:
-    waiting = get_waiting_receipt(lease)
-    if waiting is None or waiting["epoch"] != epoch:
+def _find_open(lease: Lease, epoch: int) -> Receipt | None:
+    return next((claim for claim in lease["open"] if claim["epoch"] == epoch), None)
+
+
+def _require_open(lease: Lease, epoch: int, state: str) -> Receipt:
+    claim = _find_open(lease, epoch)
+    if claim is None or claim["state"] != state:
         raise Failure("no-receipt")
-    return waiting
+    return claim
 
 
-def _require_dispute(lease: Lease, epoch: int) -> Dispute:
-    for dispute in lease["disputes"]:
-        if dispute["receipt"]["epoch"] == epoch:
-            return dispute
-    raise Failure("unknown-dispute")
+def _check_range(claim: Receipt, used_unit_seconds: int, availability_bp: int) -> None:
+    """Rule 6: between what was accepted and what was claimed."""
+    used_fits = claim["accepted_unit_seconds"] <= used_unit_seconds <= claim["used_unit_seconds"]
+    low, high = claim["accepted_availability_bp"], claim["availability_bp"]
+    require(used_fits and low <= availability_bp <= high, "outside-claim")
 
 
 def _compute_charge(
@@ -255,78 +281,77 @@ def _compute_charge(
     return compute_charge(used_unit_seconds, lease["price_micro_yuan"], credit_bp)
 
 
-def _apply_bill(
-    ctx: Context, lease: Lease, settled: Receipt, used_unit_seconds: int, charge: int
+def _compute_payment(
+    ctx: Context, lease: Lease, claim: Receipt, used_unit_seconds: int, availability_bp: int
+) -> tuple[int, int]:
+    """What is still to pay for these figures out of what is frozen, and the next remainder."""
+    accepted = (claim["accepted_unit_seconds"], claim["accepted_availability_bp"])
+    charge = _compute_charge(ctx, lease, used_unit_seconds, availability_bp)
+    charge -= _compute_charge(ctx, lease, *accepted)
+    return compute_bill(charge, lease["remainder"], claim["frozen_micro_yuan"])
+
+
+def _apply_claim(lease: Lease, claim: Receipt) -> Lease:
+    """Freeze a claim out of the hold; its epoch is metered."""
+    return {
+        **lease,
+        "epoch": lease["epoch"] + 1,
+        "held_micro_yuan": lease["held_micro_yuan"] - claim["frozen_micro_yuan"],
+        "metered_ms": claim["ends_ms"],
+    }
+
+
+def _apply_payment(
+    ctx: Context, lease: Lease, bill: int, remainder: int, used_unit_seconds: int
 ) -> Lease:
-    """Post the bill of an epoch to the provider."""
-    bill, remainder = compute_bill(charge, lease["remainder"], lease["held_micro_yuan"])
+    """Pay the provider out of what is frozen."""
     if bill:
         apply_credit(ctx, lease["provider"], bill)
     return {
         **lease,
         "billed_micro_yuan": lease["billed_micro_yuan"] + bill,
-        "epoch": lease["epoch"] + 1,
-        "held_micro_yuan": lease["held_micro_yuan"] - bill,
-        "receipt": {**settled, "billed_micro_yuan": bill},
         "remainder": remainder,
-        "settled_ms": settled["ends_ms"],
         "used_unit_seconds": lease["used_unit_seconds"] + used_unit_seconds,
     }
 
 
-def _apply_settlement(ctx: Context, name: str, lease: Lease, settled: Receipt) -> Lease:
-    """Settle a receipt as a whole; close a lease of which it is the last."""
-    used = settled["used_unit_seconds"]
-    charge = _compute_charge(ctx, lease, used, settled["availability_bp"])
-    changed = _apply_bill(ctx, lease, settled, used, charge)
-    bill = changed["billed_micro_yuan"] - lease["billed_micro_yuan"]
-    data = {"billed_micro_yuan": bill, "epoch": settled["epoch"], "used_unit_seconds": used}
-    emit_about(ctx, f"metering.{settled['state']}", name, changed, **data)
-    return apply_ending(ctx, name, changed)
-
-
-def _apply_contest(ctx: Context, lease: Lease, contested: Receipt, call: Contest) -> Lease:
-    claim = _compute_charge(
-        ctx, lease, contested["used_unit_seconds"], contested["availability_bp"]
-    )
-    accepted = _compute_charge(ctx, lease, call.used_unit_seconds, call.availability_bp)
-    billed = _apply_bill(ctx, lease, contested, call.used_unit_seconds, accepted)
-    frozen = compute_frozen(claim - accepted, billed["held_micro_yuan"])
-    dispute: Dispute = {
-        "accepted_availability_bp": call.availability_bp,
-        "accepted_unit_seconds": call.used_unit_seconds,
-        "evidence": call.evidence,
-        "frozen_micro_yuan": frozen,
-        "note": call.note,
-        "receipt": contested,
+def _apply_outcome(
+    ctx: Context,
+    name: str,
+    lease: Lease,
+    claim: Receipt,
+    event: str,
+    used_unit_seconds: int,
+    availability_bp: int,
+) -> Lease:
+    """Settle a claim with its final figures; close a lease of which it is the last."""
+    bill, remainder = _compute_payment(ctx, lease, claim, used_unit_seconds, availability_bp)
+    used = used_unit_seconds - claim["accepted_unit_seconds"]
+    paid = _apply_payment(ctx, lease, bill, remainder, used)
+    settled: Receipt = {
+        **claim,
+        "availability_bp": availability_bp,
+        "billed_micro_yuan": claim["billed_micro_yuan"] + bill,
+        "frozen_micro_yuan": 0,
+        "state": compute_next(LIFE, claim["state"], event),
+        "used_unit_seconds": used_unit_seconds,
     }
-    return {
-        **billed,
-        "disputes": [*billed["disputes"], dispute],
-        "held_micro_yuan": billed["held_micro_yuan"] - frozen,
-    }
-
-
-def _apply_ruling(ctx: Context, lease: Lease, dispute: Dispute, call: Rule) -> tuple[Lease, int]:
-    """Pay the ruled part of what is frozen, and put the rest back into the hold."""
-    accepted = _compute_charge(
-        ctx, lease, dispute["accepted_unit_seconds"], dispute["accepted_availability_bp"]
-    )
-    ruled = _compute_charge(ctx, lease, call.used_unit_seconds, call.availability_bp)
-    frozen = dispute["frozen_micro_yuan"]
-    bill, remainder = compute_bill(ruled - accepted, lease["remainder"], frozen)
-    if bill:
-        apply_credit(ctx, lease["provider"], bill)
-    used = call.used_unit_seconds - dispute["accepted_unit_seconds"]
     changed: Lease = {
-        **lease,
-        "billed_micro_yuan": lease["billed_micro_yuan"] + bill,
-        "disputes": [other for other in lease["disputes"] if other is not dispute],
-        "held_micro_yuan": lease["held_micro_yuan"] + frozen - bill,
-        "remainder": remainder,
-        "used_unit_seconds": lease["used_unit_seconds"] + used,
+        **paid,
+        "held_micro_yuan": lease["held_micro_yuan"] + claim["frozen_micro_yuan"] - bill,
+        "open": [other for other in lease["open"] if other["epoch"] != claim["epoch"]],
+        "receipt": settled,
     }
-    return changed, bill
+    emit_about(
+        ctx,
+        f"metering.{settled['state']}",
+        name,
+        changed,
+        billed_micro_yuan=settled["billed_micro_yuan"],
+        epoch=claim["epoch"],
+        used_unit_seconds=used_unit_seconds,
+    )
+    return apply_ending(ctx, name, changed)
 
 
 _PROVIDER = Role("provider", "P")
@@ -340,7 +365,7 @@ CALLS = (
         title="Settle an epoch on which both sides agree",
         payload=Usage,
         signers=(_PROVIDER, _CONSUMER),
-        failures=("unknown-lease", "not-party", *_RECEIPT_FAILURES),
+        failures=("unknown-lease", "not-party", "outside-claim", *_RECEIPT_FAILURES),
         handler=receipt,
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "lease.closed"),
@@ -351,13 +376,7 @@ CALLS = (
         title="Leave a receipt for the consumer to answer",
         payload=Usage,
         signers=(_PROVIDER,),
-        failures=(
-            "unknown-lease",
-            "not-party",
-            "receipt-waits",
-            *_RECEIPT_FAILURES,
-            "too-many-disputes",
-        ),
+        failures=("unknown-lease", "not-party", *_RECEIPT_FAILURES, "too-many-receipts"),
         handler=submit,
         changes="the lease; the provider's account",
         events=("metering.submitted",),
@@ -365,7 +384,7 @@ CALLS = (
     ),
     Call(
         kind="metering.countersign",
-        title="Agree to the receipt that waits",
+        title="Agree to a receipt that waits",
         payload=Countersign,
         signers=(_CONSUMER,),
         failures=("unknown-lease", "not-party", "no-receipt"),
@@ -376,7 +395,7 @@ CALLS = (
     ),
     Call(
         kind="metering.contest",
-        title="Contest the receipt that waits",
+        title="Contest a receipt that waits",
         payload=Contest,
         signers=(_CONSUMER,),
         failures=("unknown-lease", "not-party", "no-receipt", "not-below-receipt"),
@@ -390,7 +409,7 @@ CALLS = (
         title="Decide a contested receipt",
         payload=Rule,
         signers=(Role("regional node of the lease, or national node", "RN"),),
-        failures=("unknown-lease", "not-arbiter", "unknown-dispute", "ruling-out-of-range"),
+        failures=("unknown-lease", "not-arbiter", "no-receipt", "outside-claim"),
         handler=rule,
         changes="the lease; the arbiter's account; the accounts of provider and consumer where "
         "money moves",

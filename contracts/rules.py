@@ -19,7 +19,7 @@ VERSION_1: Final[Mapping[str, int]] = {
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
     # How long a consumer may be silent on a provider's receipt, in working time.
-    "countersign_window_ms": 24 * 3_600_000,
+    "countersign_window_ms": 4 * 3_600_000,
     # What one bank may have issued at most; it keeps every sum of money within 63 bits.
     "issued_limit_micro_yuan": 10**16,
     # How much of a lease must be held when it is made, in meter epochs.

@@ -185,7 +185,7 @@ class Market(RuleBasedStateMachine):
         lease = self.world.value(LEASES.make_key(PROVIDER, name))
         span_ms = EPOCH_MS
         if lease["state"] not in RUNNING:
-            span_ms = max(0, min(EPOCH_MS, lease["ended_ms"] - lease["settled_ms"]))
+            span_ms = max(0, min(EPOCH_MS, lease["ended_ms"] - lease["metered_ms"]))
         most = lease["units"] * span_ms // 1000
         signers = (PROVIDER, lease["consumer"]) if both else (PROVIDER,)
         self.attempt(
@@ -203,9 +203,10 @@ class Market(RuleBasedStateMachine):
     @rule(data=st.data(), share=st.integers(0, 1_000), agrees=st.booleans())
     def answer(self, data: st.DataObject, share: int, agrees: bool) -> None:
         name, lease = self.pick(LEASES.prefix, data)
-        receipt = lease["receipt"]
-        if receipt is None:
+        waiting = [claim for claim in lease["open"] if claim["state"] == "signed"]
+        if not waiting:
             return
+        receipt = data.draw(st.sampled_from(waiting))
         about = {"epoch": receipt["epoch"], "lease": name}
         if agrees:
             self.attempt("metering.countersign", lease["consumer"], **about)
@@ -221,21 +222,23 @@ class Market(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.has(LEASES.prefix))
-    @rule(data=st.data(), share=st.integers(0, 1_000))
-    def decide(self, data: st.DataObject, share: int) -> None:
+    @rule(data=st.data(), share=st.integers(0, 1_000), agree=st.booleans())
+    def decide(self, data: st.DataObject, share: int, agree: bool) -> None:
         name, lease = self.pick(LEASES.prefix, data)
-        for dispute in lease["disputes"][:1]:
-            low = dispute["accepted_unit_seconds"]
-            high = dispute["receipt"]["used_unit_seconds"]
-            code = self.attempt(
-                "metering.rule",
-                NATIONAL,
-                availability_bp=dispute["receipt"]["availability_bp"],
-                epoch=dispute["receipt"]["epoch"],
-                lease=name,
-                note="",
-                used_unit_seconds=low + (high - low) * share // 1_000,
-            )
+        for claim in [claim for claim in lease["open"] if claim["state"] == "contested"]:
+            low, high = claim["accepted_unit_seconds"], claim["used_unit_seconds"]
+            figures = {
+                "availability_bp": claim["availability_bp"],
+                "epoch": claim["epoch"],
+                "lease": name,
+                "used_unit_seconds": low + (high - low) * share // 1_000,
+            }
+            if agree:
+                signers = (PROVIDER, lease["consumer"])
+                samples = {"samples_count": 1, "samples_root": bytes(32)}
+                code = self.attempt("metering.receipt", signers, **figures, **samples)
+            else:
+                code = self.attempt("metering.rule", NATIONAL, note="", **figures)
             assert code == "ok"
 
     @invariant()

@@ -783,21 +783,21 @@ def _(trade: Trade) -> Attempt:
     return OTHER_PROVIDER, usage(trade.lease)
 
 
-@case("metering.submit", "receipt-waits")
+@case("metering.receipt", "outside-claim")
 def _(trade: Trade) -> Attempt:
-    metered(trade).submit(0)
-    return PROVIDER, usage(trade.lease)
+    metered(trade).submit(0, 100)
+    return BOTH, usage(trade.lease)
 
 
-@case("metering.submit", "too-many-disputes")
+@case("metering.submit", "too-many-receipts")
 def _(trade: Trade) -> Attempt:
     trade.start(hold_micro_yuan=1_000 * YUAN, seconds=24 * 3600)
-    for epoch in range(8):
+    for epoch in range(16):
         trade.world.wait(HOUR_MS)
         trade.submit(epoch)
         trade.world.do("metering.contest", CONSUMER, **contest_data(trade, epoch=epoch))
     trade.world.wait(HOUR_MS)
-    return PROVIDER, usage(trade.lease, epoch=8)
+    return PROVIDER, usage(trade.lease, epoch=16)
 
 
 def contest_data(trade: Trade, **changes: Value) -> dict[str, Value]:
@@ -872,12 +872,12 @@ def _(trade: Trade) -> Attempt:
     return GUIZHOU, ruling(contested(trade))
 
 
-@case("metering.rule", "unknown-dispute")
+@case("metering.rule", "no-receipt")
 def _(trade: Trade) -> Attempt:
     return NATIONAL, ruling(contested(trade), epoch=1)
 
 
-@case("metering.rule", "ruling-out-of-range")
+@case("metering.rule", "outside-claim")
 def _(trade: Trade) -> Attempt:
     return NATIONAL, ruling(contested(trade), used_unit_seconds=9)
 

@@ -159,7 +159,7 @@ def test_each_side_closes(trade: Trade, actor: str, reason: str) -> None:
     assert (trade.record["state"], trade.record["closed_by"]) == ("settling", actor)
     assert trade.allocated == 0
     trade.agree(0)
-    rest = (trade.record["ended_ms"] - trade.record["settled_ms"]) * 2_000 // 1000
+    rest = (trade.record["ended_ms"] - trade.record["metered_ms"]) * 2_000 // 1000
     trade.agree(1, rest)
     assert trade.record["state"] == "closed"
     assert sum(trade.money) == 10_000 * YUAN

@@ -4,6 +4,7 @@ from contracts import machine
 from contracts.account import make_account_key
 from contracts.invariants import check_invariants
 from contracts.machine import CLOCK_KEY, MAX_DUE_ITEMS
+from contracts.rules import VERSION_1
 from ledger.crypto import sha256
 from ledger.record import make_key
 from ledger.state import Layer
@@ -173,10 +174,10 @@ def test_changed_keys() -> None:
     note("co-signed receipt")
     world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="fault")
     note("close")
-    rest = (trade.record["ended_ms"] - trade.record["settled_ms"]) * 2_000 // 1000
+    rest = (trade.record["ended_ms"] - trade.record["metered_ms"]) * 2_000 // 1000
     trade.submit(1, rest)
     note("submit")
-    world.wait(24 * HOUR_MS - 60_000)
+    world.wait(VERSION_1["countersign_window_ms"] - 60_000)
     world.block(after_ms=60_000)
     assert trade.record["state"] == "closed"
     note("deemed settlement")

@@ -5,7 +5,7 @@ import pytest
 from contracts.billing import SCALE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.metering import LIFE, MAX_DISPUTES
+from contracts.metering import LIFE, MAX_OPEN
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
 from tests.contracts.world import GUIZHOU, HOUR_MS, NATIONAL
@@ -52,6 +52,7 @@ def test_silence_is_agreement(trade: Trade) -> None:
     results = trade.world.wait(VERSION_1["countersign_window_ms"])
     types = [event["type"] for result in results for event in result.events]
     assert types == ["lease.ended", "metering.deemed"]
+    assert trade.record["open"] == []
     assert trade.record["billed_micro_yuan"] == BILL
     assert trade.record["receipt"]["state"] == "deemed"
 
@@ -60,16 +61,43 @@ def test_silence_in_an_outage_is_nothing(trade: Trade) -> None:
     trade.world.wait(HOUR_MS)
     trade.submit(0)
     trade.world.outage(10 * VERSION_1["countersign_window_ms"])
-    assert trade.record["receipt"]["state"] == "signed"
+    assert [claim["state"] for claim in trade.record["open"]] == ["signed"]
     trade.world.do("metering.countersign", CONSUMER, epoch=0, lease=trade.lease)
     assert trade.record["receipt"]["state"] == "agreed"
 
 
-def test_both_may_agree_on_another_receipt_than_waits(trade: Trade) -> None:
+def test_both_may_agree_on_less_than_what_waits(trade: Trade) -> None:
     trade.world.wait(HOUR_MS)
     trade.submit(0)
     trade.agree(0, FULL // 2)
     assert trade.record["billed_micro_yuan"] == BILL // 2
+    assert trade.record["open"] == []
+
+
+def test_both_may_agree_after_a_contest(trade: Trade) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.submit(0)
+    contest(trade, 0, FULL // 4)
+    trade.agree(0, FULL // 2)
+    assert trade.record["billed_micro_yuan"] == BILL // 2
+    assert trade.money == (9_900 * YUAN, BILL // 2, 100 * YUAN - BILL // 2)
+
+
+def test_a_silent_consumer_stops_nothing(trade: Trade) -> None:
+    for epoch in range(3):
+        trade.world.wait(HOUR_MS)
+        trade.submit(epoch)
+    assert len(trade.record["open"]) == 3
+    assert trade.record["held_micro_yuan"] == 100 * YUAN - 3 * BILL
+    trade.world.do("metering.countersign", CONSUMER, epoch=1, lease=trade.lease)
+    assert [claim["epoch"] for claim in trade.record["open"]] == [0, 2]
+    trade.world.wait(HOUR_MS)
+    trade.submit(3)
+    assert trade.money == (9_900 * YUAN, BILL, 100 * YUAN - 4 * BILL)
+    trade.world.wait(VERSION_1["countersign_window_ms"])
+    assert trade.record["state"] == "closed"
+    assert trade.world.balance(PROVIDER) == 4 * BILL
+    assert check_invariants(trade.world.state) == []
 
 
 def test_a_dispute_freezes_only_what_is_disputed(trade: Trade) -> None:
@@ -78,14 +106,14 @@ def test_a_dispute_freezes_only_what_is_disputed(trade: Trade) -> None:
     trade.submit(0)
     contest(trade, 0, FULL // 4)
     assert trade.record["billed_micro_yuan"] == BILL // 4
-    (dispute,) = trade.record["disputes"]
-    assert dispute["frozen_micro_yuan"] == BILL * 3 // 4 + 1
+    (claim,) = trade.record["open"]
+    assert (claim["state"], claim["frozen_micro_yuan"]) == ("contested", BILL * 3 // 4)
     assert check_invariants(world.state) == []
     world.wait(HOUR_MS)
     trade.agree(1)
     assert trade.record["billed_micro_yuan"] == BILL // 4 + BILL
     rule(trade, 0, FULL // 2)
-    assert trade.record["disputes"] == []
+    assert trade.record["open"] == []
     assert trade.record["billed_micro_yuan"] == BILL // 2 + BILL
     assert trade.record["used_unit_seconds"] == FULL // 2 + FULL
     assert check_invariants(world.state) == []
@@ -100,7 +128,7 @@ def test_a_lease_waits_for_its_rulings(trade: Trade) -> None:
     world.wait(VERSION_1["settlement_window_ms"])
     record = trade.record
     assert (record["state"], record["held_micro_yuan"]) == ("settling", 0)
-    assert world.balance(CONSUMER) == 10_000 * YUAN - BILL - 1
+    assert world.balance(CONSUMER) == 10_000 * YUAN - BILL
     rule(trade, 0, 0)
     assert trade.record["state"] == "closed"
     assert trade.money == (10_000 * YUAN, 0, 0)
@@ -122,20 +150,20 @@ def test_the_region_rules_its_own_leases() -> None:
         "metering.contest", LOCAL_CONSUMER, availability_bp=10_000, evidence=EVIDENCE, **data
     )
     trade.world.do("metering.rule", GUIZHOU, availability_bp=10_000, **data)
-    assert trade.record["disputes"] == []
+    assert trade.record["open"] == []
 
 
-def test_disputes_are_bounded(trade: Trade) -> None:
+def test_open_receipts_are_bounded(trade: Trade) -> None:
     trade = Trade().start(hold_micro_yuan=1_000 * YUAN, seconds=24 * 3600)
-    for epoch in range(MAX_DISPUTES):
+    for epoch in range(MAX_OPEN):
         trade.world.wait(HOUR_MS)
         trade.submit(epoch)
         contest(trade, epoch, 0)
     trade.world.wait(HOUR_MS)
-    usage = trade.usage(MAX_DISPUTES)
-    assert trade.world.run("metering.submit", PROVIDER, **usage).code == "too-many-disputes"
+    usage = trade.usage(MAX_OPEN)
+    assert trade.world.run("metering.submit", PROVIDER, **usage).code == "too-many-receipts"
     rule(trade, 3, FULL)
-    trade.submit(MAX_DISPUTES)
+    trade.submit(MAX_OPEN)
 
 
 def test_credits_follow_from_availability(trade: Trade) -> None:
