@@ -18,22 +18,28 @@ class FinalState:
     not half visible: readers see the state before it until it is folded in.
     """
 
-    __slots__ = ("_cache", "_disk", "_view")
+    __slots__ = ("_disk", "_old", "_view", "_young")
 
     def __init__(self, disk: KeyValue) -> None:
         self._disk = disk
         self._view: Readable = disk.snapshot()
-        self._cache: dict[bytes, Record] = {}
+        # Two generations: dropping the older one as a whole costs nothing, while taking the first
+        # key out of a large dict passes over all that were taken out before.
+        self._young: dict[bytes, Record] = {}
+        self._old: dict[bytes, Record] = {}
 
     def get(self, key: bytes) -> Record | None:
         """The record under a key."""
-        record = self._cache.get(key)
+        record = self._young.get(key)
+        if record is not None:
+            return record
+        record = self._old.get(key)
         if record is None:
             data = self._view.get(schema.record_key(key))
             if data is None:
                 return None
             record = read_envelope(data)
-            self._remember(key, record)
+        self._remember(key, record)
         return record
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Record]]:
@@ -46,7 +52,13 @@ class FinalState:
         """The greatest key below `key`."""
         below = self._view.scan(schema.record_key(SENTINEL_KEY), schema.record_key(key), True)
         found = next(below, None)
-        return found[0][1:] if found is not None else SENTINEL_KEY
+        if found is None:
+            return SENTINEL_KEY
+        before = found[0][1:]
+        if before not in self._young and before not in self._old:
+            # Whoever inserts `key` reads this record next: spare it the second look-up.
+            self._remember(before, read_envelope(found[1]))
+        return before
 
     def get_derived(self, key: bytes) -> Value:
         """The derived value under a key."""
@@ -71,10 +83,9 @@ class FinalState:
             self._remember(key, record)
 
     def _remember(self, key: bytes, record: Record) -> None:
-        self._cache.pop(key, None)
-        self._cache[key] = record
-        if len(self._cache) > CACHE_RECORDS:
-            del self._cache[next(iter(self._cache))]
+        self._young[key] = record
+        if len(self._young) >= CACHE_RECORDS // 2:
+            self._old, self._young = self._young, {}
 
 
 def read_envelope(data: bytes) -> Record:
