@@ -4,10 +4,23 @@ docs/spec/rules.md`.
 The text is a pure function of the registry, so that it cannot say what the code does not do.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
+from typing import get_type_hints
 
-from contracts import agreement, identity, lease, market, metering, nodes, resource, settlement
+from contracts import (
+    account,
+    agreement,
+    identity,
+    lease,
+    market,
+    metering,
+    nodes,
+    resource,
+    settlement,
+    standing,
+)
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life
@@ -45,6 +58,16 @@ _LIVES: tuple[tuple[str, Life], ...] = (
     ("Lease", agreement.LIFE),
     ("Receipt", metering.LIFE),
 )
+_RECORDS: tuple[tuple[str, type, str], ...] = (
+    ("Account", account.Account, "account code"),
+    ("Identity", standing.Identity, "identity code"),
+    ("Node", nodes.NodeRecord, "node code"),
+    ("Resource", resource.Resource, "resource code"),
+    ("Offer", market.OfferRecord, "offer provider id"),
+    ("Demand", market.DemandRecord, "demand consumer id"),
+    ("Lease", agreement.Lease, "lease provider id"),
+    ("Receipt of a lease", agreement.Receipt, ""),
+)
 _MODULES = (identity, nodes, resource, market, agreement, lease, metering, settlement)
 
 
@@ -55,6 +78,7 @@ def compute_document() -> str:
     parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
     parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
+    parts += ["## Records\n", *(_describe_record(*record) for record in _RECORDS)]
     parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
     parts += ["## Contracts\n", *_list_contracts()]
     return "\n".join(parts)
@@ -123,6 +147,20 @@ def _type(annotation: object) -> str:
 def _describe_life(name: str, life: Life) -> str:
     rows = [f"| {state} | {event} | {following} |" for (state, event), following in life.items()]
     return "\n".join([f"### {name}\n", "| state | event | next |", "|---|---|---|", *rows, ""])
+
+
+def _describe_record(name: str, layout: type, key: str) -> str:
+    fields = get_type_hints(layout)
+    rows = [f"| `{field}` | `{_layout_type(hint)}` |" for field, hint in sorted(fields.items())]
+    lines = [f"### {name}\n"]
+    if key:
+        lines += ["Key: " + "".join(f"`{part}` 0x00 " for part in key.split()).strip() + ".\n"]
+    return "\n".join([*lines, "| field | type |", "|---|---|", *rows, ""])
+
+
+def _layout_type(hint: object) -> str:
+    text = hint.__name__ if isinstance(hint, type) else str(hint)
+    return re.sub(r"\b(contracts\.agreement|typing)\.", "", text).replace(" | ", " or ")
 
 
 def _list_rules(integers: Mapping[str, int]) -> str:

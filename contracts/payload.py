@@ -30,7 +30,7 @@ class Payload(BaseModel):
 
 
 def _of_class(classes: str) -> Callable[[str], str]:
-    @lru_cache(maxsize=65536)
+    @lru_cache(maxsize=8192)
     def check(code: str) -> str:
         if not is_code(code) or code[0] not in classes:
             raise ValueError(f"not a code of class {' or '.join(classes)}")

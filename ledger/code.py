@@ -121,7 +121,7 @@ def compute_check_characters(text: str) -> str:
     return _DIGITS[check // _RADIX] + _DIGITS[check % _RADIX]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def parse_code(text: str) -> CodeFields:
     """The fields of a code; raises FormatError with the code `bad-code`."""
     match = _SHAPE.fullmatch(text)

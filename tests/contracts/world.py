@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import machine
+from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
-from contracts.registry import rebuild_derived
+from contracts.registry import CALLS, rebuild_derived
 from contracts.rules import VERSION_1
 from contracts.standing import make_identity_key
 from ledger.code import compose_code
@@ -110,6 +111,17 @@ def make_founding(**rules: int) -> Founding:
     return Founding(make_root_certificate(), founders, rules={**VERSION_1, **rules})
 
 
+def check_declared(kind: str, result: Result) -> None:
+    """A call fails and speaks only as its declaration says."""
+    assert len(result.encode()) < 1 << 20
+    call = CALLS.get(kind)
+    common = ("ok", "unknown-kind", "bad-data", "missing-signer", *STANDING_FAILURES)
+    if result.code not in common:
+        assert call is not None and result.code in call.failures, (kind, result.code)
+    for event in result.events:
+        assert call is not None and event["type"] in call.events, (kind, event)
+
+
 @dataclass
 class World:
     """A chain in memory; `run` makes a block of calls and says what became of each."""
@@ -149,8 +161,8 @@ class World:
         )
         block = machine.BlockInput(self.height, self.time_ms, parent_ms, transactions, GENESIS_HASH)
         output = machine.execute_block(self.state, block)
-        for result in output.results:
-            assert len(result.encode()) < 1 << 20
+        for transaction, result in zip(transactions, output.results, strict=False):
+            check_declared(transaction.kind, result)
         self.layer, self.results = output.layer, output.results
         self.state.apply(output.layer)
         return output.results
