@@ -978,6 +978,19 @@ def test_10a_a_certificate_with_a_vote_that_one_never_made_silences() -> None:
     assert not other.found(KeyElsewhere)
 
 
+def test_10a_a_vote_over_ones_own_link_silences_unless_it_is_known() -> None:
+    solo = Solo()
+    solo.feed(PendingChanged(True))
+    solo.fire(TimerKind.LEADER)
+    solo.hear(NULLIFY, 0, 1)
+    assert solo.core.status().votes
+    solo.hear(NULLIFY, 0, 2, valid=False)
+    assert solo.core.status().votes
+    solo.hear(NULLIFY, 0, 2)
+    assert solo.found(KeyElsewhere)
+    assert not solo.core.status().votes
+
+
 def test_10a_a_false_claim_does_not() -> None:
     again = Solo().restart()
     claim = again.vote(NOTARIZE, 0, 3, 0, B, valid=False)
@@ -996,6 +1009,18 @@ def test_without_a_journal_no_vote_and_nothing_is_written() -> None:
     solo.feed(PendingChanged(True))
     assert solo.said() == []
     assert solo.journal == []
+
+
+def test_a_proposal_beyond_the_window_costs_no_check_unless_its_certificate_is_news() -> None:
+    solo = Solo()
+    parent = certified(solo, 1)
+    checks = FakeSigner.checks
+    solo.see(solo.proposal(30, 1, B, parent))
+    assert FakeSigner.checks == checks
+    assert solo.core.status().view == 2
+    solo.see(solo.proposal(30, 29, B, solo.certificate(NOTARIZE, 29, 28, A)))
+    assert solo.core.status().view == 30
+    assert solo.found(Judge)
 
 
 def test_the_records_begin_a_new_journal() -> None:
