@@ -26,7 +26,7 @@ from node.config import Config, Credentials, load_credentials, load_genesis, par
 from node.disk import DiskThread
 from node.driver import AsyncPorts
 from node.genesis_block import compute_genesis_block
-from node.journal import Journal, check_mark
+from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
 from node.metrics import Metrics
 from node.network import Network
@@ -84,10 +84,12 @@ class PeerProcess:
         self._store_disk = LevelDb(config.data_dir / "store")
         self._journal_disk = LevelDb(config.data_dir / "journal")
         self.store = Store(self._store_disk, compute_genesis_block(genesis))
-        is_mine = check_mark(self._journal_disk, self._store_disk, secrets.token_bytes(16))
-        if not is_mine:
+        held = [key.public for key in credentials.validator_keys]
+        if not adopt(self._journal_disk, self._store_disk, secrets.token_bytes(16), held):
             _log.error(
-                "the journal is not the one that belongs to this store: no votes in this epoch"
+                "the journal is not the one that belongs to this store: this peer's validator keys "
+                "vote no more. Make a new one, register it (identity.rotate_validator) and add it "
+                "to keys.validator_keys."
             )
         self._disk = DiskThread(self._journal_disk, fail)
         self._verifier = Verifier(genesis.hash, config.verify_workers)
@@ -103,7 +105,6 @@ class PeerProcess:
                 config.limits.mempool_bytes,
                 config.limits.signer_transactions,
             ),
-            may_vote=is_mine,
             on_final=lambda blocks: self.peer.blocks_are_final(blocks),
         )
         self.network = Network(config, genesis, self.store, self.replica)
@@ -115,7 +116,8 @@ class PeerProcess:
     def _make_api(self) -> ApiServer:
         config = self._config
         host, port = parse_address(config.listen.http)
-        return ApiServer(self.peer, host, port, ApiLimits(), _make_tls(config), config.http.plain)
+        limits, tls = _api_limits(config), _make_tls(config)
+        return ApiServer(self.peer, host, port, limits, tls, config.http.plain)
 
     async def start(self) -> None:
         """Start network, replica and API, and say where they are."""

@@ -171,7 +171,7 @@ class Conductor:
         else:
             changes = self._journal.compose_records(records)
         if body is not None and body not in self._bodies:
-            kept = self._replica.find_body(body)
+            kept = self._replica.serving.find_body(body)
             assert kept is not None, "a vote for a block without a body"
             changes.append(self._journal.compose_body(body, kept))
             sealed = self._replica.chain.get(body)

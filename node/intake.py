@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from contracts import machine
 from ledger.errors import LedgerError
 from ledger.primitives import Digest, PublicKey
-from ledger.result import Result
+from ledger.result import Result, decode_result
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
 from ledger.store import Store
@@ -263,8 +263,8 @@ class Intake:
         place = self._store.find_transaction(id_)
         if place is None or place[0] > self._store.height:
             return None
-        results = self._store.get_results(place[0])
-        code = results[place[1]].code if results else ""
+        leaves = self._store.get_result_leaves(place[0])
+        code = decode_result(leaves[place[1]]).code if leaves else ""
         return Status(id_, Phase.FINAL, code, *place)
 
     def wait(self, id_: Digest, notify: Callable[[Status], None]) -> Callable[[], None]:

@@ -4,20 +4,23 @@
     y block hash        canonical [header, [signed transaction, ...], parent certificate]
     x transaction id    a signed transaction that this peer acknowledged and that is not final yet
     mjournal            16 random bytes that the store's disk carries too
+    mbarred key         a validator key whose journal was lost: it never votes again here
 
 A journal that does not carry the mark of the store beside it was lost, replaced or restored from a
-backup: this peer must not vote before the next epoch (DESIGN section 3, recovery).
+backup: what this peer's validator keys signed is not known any more. They are barred, and the peer
+votes again in an epoch that has a new key of it (DESIGN section 3, recovery).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ledger import codec
 from ledger.block import decode_header
 from ledger.keyvalue import Change, KeyValue, prefix_end
-from ledger.primitives import Digest
+from ledger.primitives import Digest, PublicKey
 from node.frames import BlockBody
 
 MARK_KEY = b"mjournal"
+BARRED_PREFIX = b"mbarred"
 REWRITE_RECORDS = 4096
 
 
@@ -35,6 +38,10 @@ class Journal:
     def list_records(self) -> list[bytes]:
         """All records of consensus in order."""
         return [value for _, value in self.disk.scan(b"j", b"k")]
+
+    def is_barred(self, key: PublicKey) -> bool:
+        """Whether this validator key must not vote."""
+        return self.disk.get(BARRED_PREFIX + key) is not None
 
     @property
     def is_long(self) -> bool:
@@ -97,19 +104,25 @@ class Journal:
             yield Digest(key[1:]), raw
 
 
-def check_mark(journal: KeyValue, store: KeyValue, fresh: bytes) -> bool:
-    """Whether the journal belongs to the store; both get the mark `fresh` if both are new.
+def adopt(journal: KeyValue, store: KeyValue, fresh: bytes, keys: Iterable[PublicKey]) -> bool:
+    """Tie a journal to the store beside it; False where it is not the one that was there.
 
-    The store carries the mark under the same key. False means: no vote before the next epoch.
+    Both get the mark `fresh` when both are new; the store carries it under the same key. A journal
+    that is not the store's takes the store's mark, loses what it holds of consensus, and `keys`,
+    the validator keys that the lost one may have been about, are barred.
     """
     mine, theirs = journal.get(MARK_KEY), store.get(MARK_KEY)
-    if mine is None and theirs is None and next(journal.scan(b"j", b"k"), None) is None:
-        # The journal first: a crash between the two leaves a journal that the store does not know,
-        # which is empty, and is taken by the next start as below.
-        journal.write([(MARK_KEY, fresh)], sync=True)
-        store.write([(MARK_KEY, fresh)], sync=True)
+    if mine is not None and mine == theirs:
         return True
-    if theirs is None and mine is not None and next(journal.scan(b"j", b"k"), None) is None:
-        store.write([(MARK_KEY, mine)], sync=True)
+    is_empty = next(journal.scan(b"j", b"k"), None) is None
+    if theirs is None and is_empty:
+        # The journal first: a crash between the two leaves an empty journal with a mark that the
+        # store does not know, and the next start comes here again.
+        journal.write([(MARK_KEY, mine or fresh)], sync=True)
+        store.write([(MARK_KEY, mine or fresh)], sync=True)
         return True
-    return mine is not None and mine == theirs
+    changes: list[Change] = [(key, None) for key, _ in journal.scan(b"j", b"k")]
+    changes += [(BARRED_PREFIX + key, b"") for key in keys]
+    journal.write([*changes, (MARK_KEY, theirs or fresh)], sync=True)
+    store.write([(MARK_KEY, theirs or fresh)], sync=True)
+    return False

@@ -13,27 +13,24 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from consensus import journal as core_journal
 from consensus.certificate import Certificate
 from consensus.core import Core
-from consensus.core import Status as CoreStatus
 from consensus.event import Received, Started, Synced
 from consensus.message import CertificateMessage, decode_message
-from consensus.root import Root
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
-from consensus.voting import Voice
 from ledger.block import Block, decode_header
 from ledger.crypto import Domain, Purpose, SigningKey
 from ledger.genesis import Genesis
-from ledger.primitives import Code, Digest, Epoch, PublicKey
+from ledger.primitives import Code, Digest, Epoch
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
 from ledger.store import Store
 from node.chain import Chain
 from node.conductor import Conductor
+from node.epochs import compute_epoch, find_root, find_voice
 from node.errors import Diverged
 from node.execution import compute_validator_set
 from node.fetch import Fetch
@@ -57,10 +54,10 @@ from node.mempool import Mempool, MempoolLimits, Pending
 from node.outbox import Outbox
 from node.ports import Ports
 from node.propose import Proposer
-from node.sync import Sync, block_of_body, compose_range
+from node.serving import Serving
+from node.sync import Sync, block_of_body
 
 _log = logging.getLogger("suanlian.replica")
-MAX_SERVED_TRANSACTIONS = 4096
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
@@ -98,7 +95,6 @@ class Replica:
         journal: Journal,
         ports: Ports,
         limits: MempoolLimits,
-        may_vote: bool = True,
         on_final: Callable[[Sequence[SealedBlock]], None] = lambda _: None,
         domain: Domain | None = None,
     ) -> None:
@@ -110,7 +106,6 @@ class Replica:
         self._journal = journal
         self._ports = ports
         self._on_final = on_final
-        self._may_vote = may_vote
         self._domain = domain or Domain(Purpose.VOTE, genesis.hash)
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
@@ -119,6 +114,7 @@ class Replica:
         self.chain = Chain(store)
         self.mempool = Mempool(limits)
         self.outbox = Outbox(ports.write_journal)
+        self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
         self.judge = Judge(
             self.chain,
@@ -165,8 +161,7 @@ class Replica:
     # --- epochs
 
     def _enter_epoch_of_store(self) -> None:
-        header = self.store.header
-        epoch = Epoch(header.epoch + 1 if header.is_last_of_epoch else header.epoch)
+        epoch = compute_epoch(self.store)
         recovered = core_journal.replay(self._journal.list_records())
         if recovered is not None and recovered.epoch != epoch:
             recovered = None
@@ -175,48 +170,27 @@ class Replica:
     def _enter_epoch(
         self, epoch: Epoch, recovered: core_journal.Journal | None, recovering: bool
     ) -> None:
-        root, members = self._find_root(epoch)
+        root, members = find_root(self.store, self.genesis, epoch)
         self.validators = members
         self.judge.validators = members
         self.sync.epoch, self.sync.validators = epoch, members
+        found = find_voice(self.identity.code, self.identity.voter_keys, members, self._domain)
+        if found is None and self.is_validator:
+            _log.error("this validator does not hold its key of epoch %d: it cannot vote", epoch)
+        is_barred = found is not None and self._journal.is_barred(found[1])
+        if is_barred:
+            _log.error("the journal of this validator key was lost: no votes under it any more")
         self.core = Core(
             self._settings,
             epoch,
             members,
             root,
-            self._find_voice(members),
+            None if found is None else found[0],
             self._domain.is_valid,
-            recovered,
+            None if is_barred else recovered,
             recovering,
-            self._may_vote,
+            not is_barred,
         )
-
-    def _find_root(self, epoch: Epoch) -> tuple[Root, ValidatorSet]:
-        """View 0 of an epoch and the epoch's validators."""
-        if epoch == 0:
-            first = ValidatorSet(self.genesis.validators)
-            return Root(self._hash_at(0)), first
-        end = self.store.get_epoch_end(epoch - 1)
-        assert end is not None, "an epoch began whose forerunner did not end here"
-        members = ValidatorSet((Code(code), PublicKey(key)) for code, key in end.next_validators)
-        _, before = self._find_root(Epoch(epoch - 1))
-        certificate = Certificate.decode(end.finalization)
-        return Root(self._hash_at(end.height), certificate, before), members
-
-    def _hash_at(self, height: int) -> Digest:
-        stored = self.store.get_header_hash(height)
-        assert stored is not None
-        return stored
-
-    def _find_voice(self, members: ValidatorSet) -> Voice | None:
-        index = members.find_index(Code(self.identity.code))
-        if index is None:
-            return None
-        for key in self.identity.voter_keys:
-            if key.public == members.keys[index]:
-                return Voice(index, partial(self._domain.sign, key))
-        _log.warning("this validator does not hold the key of its epoch and cannot vote")
-        return None
 
     @property
     def voters(self) -> Sequence[str]:
@@ -225,7 +199,7 @@ class Replica:
 
     def serve_range(self, want: WantRange) -> Range:
         """Final blocks for whoever asks."""
-        return compose_range(self.store, want)
+        return self.serving.compose_range(want)
 
     @property
     def is_validator(self) -> bool:
@@ -287,9 +261,9 @@ class Replica:
             case Transactions(raws):
                 self._receive_transactions(sender, raws)
             case WantTransactions(hashes):
-                self._serve_transactions(sender, hashes)
+                self.serving.send_transactions(sender, hashes)
             case WantBlock(hash_):
-                self._serve_block(sender, hash_)
+                self.serving.send_block(sender, hash_)
             case BlockBody():
                 self._receive_body(sender, frame)
             case WantRange():
@@ -305,39 +279,6 @@ class Replica:
         self.intake.receive(raws, sender)
         if self.judge.is_wanting:
             self.judge.take(raws)
-
-    def _serve_transactions(self, sender: str, hashes: Sequence[Digest]) -> None:
-        found: list[bytes] = []
-        wanted = set(hashes)
-        for hash_ in hashes:
-            pending = self.mempool.get(hash_)
-            if pending is not None:
-                found.append(pending.transaction.raw)
-                wanted.discard(hash_)
-        if wanted:
-            for sealed in self.chain:
-                found += [item.raw for item in sealed.transactions if item.hash in wanted]
-        if found:
-            self._ports.send([sender], Transactions(tuple(found[:MAX_SERVED_TRANSACTIONS])))
-
-    def _serve_block(self, sender: str, hash_: Digest) -> None:
-        body = self.find_body(hash_)
-        if body is not None:
-            self._ports.send([sender], body)
-
-    def find_body(self, hash_: Digest) -> BlockBody | None:
-        """A block's body from wherever it is here."""
-        sealed = self.chain.get(hash_)
-        if sealed is not None:
-            return body_of_sealed(sealed)
-        kept = self._journal.get_body(hash_)
-        if kept is not None:
-            return kept
-        height = self.store.find_height(hash_)
-        stored = None if height is None else self.store.get_block(height)
-        if stored is None:
-            return None
-        return BlockBody(stored.header_bytes, stored.transactions, stored.parent_certificate)
 
     def _receive_body(self, sender: str, body: BlockBody) -> None:
         block = block_of_body(body)
@@ -495,16 +436,3 @@ class Replica:
         if not len(self.mempool):
             return 0
         return self._ports.monotonic_ms() - max(self.final_at_ms, self.pending_since_ms)
-
-    def get_core_status(self) -> CoreStatus:
-        """Where consensus stands."""
-        return self.core.status()
-
-
-def body_of_sealed(sealed: SealedBlock) -> BlockBody:
-    """A block with its transactions as it is sent and kept."""
-    return BlockBody(
-        sealed.block.header_bytes,
-        tuple(item.raw for item in sealed.transactions),
-        sealed.block.parent_certificate,
-    )

@@ -21,7 +21,7 @@ from ledger.sealed import SealedBlock
 from ledger.store import Store
 from node.frames import Frame, Hello
 from node.intake import Answer
-from node.journal import Journal, check_mark
+from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
 from node.replica import Identity, Replica
 
@@ -117,7 +117,8 @@ class Process:
     def _start(self) -> None:
         setting, rng = self._setting, self._kernel.random
         store = Store(self.store_disk, setting.first)
-        is_mine = check_mark(self.journal_disk, self.store_disk, rng.randbytes(16))
+        held = [key.public for key in self._identity.voter_keys]
+        adopt(self.journal_disk, self.store_disk, rng.randbytes(16), held)
         self._thread = SimulatedDiskThread(
             self.journal_disk, self.later, lambda: rng.randint(*setting.weather.fsync_us)
         )
@@ -131,7 +132,6 @@ class Process:
             Journal(self.journal_disk),
             ports,
             setting.limits,
-            may_vote=is_mine,
             domain=setting.votes,
         )
         self._replica.start()

@@ -1,0 +1,74 @@
+"""What other peers ask for: transactions that a block names, and blocks with their bodies."""
+
+from collections.abc import Sequence
+
+from ledger.primitives import Digest
+from ledger.sealed import SealedBlock
+from ledger.store import Store
+from node.chain import Chain
+from node.frames import MAX_BATCH, BlockBody, Range, Transactions, WantRange
+from node.journal import Journal
+from node.mempool import Mempool
+from node.ports import Ports
+from node.sync import compose_range
+
+
+class Serving:
+    """Answers out of mempool, unfinalized blocks, journal and store."""
+
+    def __init__(
+        self, store: Store, chain: Chain, mempool: Mempool, journal: Journal, ports: Ports
+    ) -> None:
+        self._store = store
+        self._chain = chain
+        self._mempool = mempool
+        self._journal = journal
+        self._ports = ports
+
+    def send_transactions(self, to: str, hashes: Sequence[Digest]) -> None:
+        """Those of the transactions that are here and not final yet."""
+        found: list[bytes] = []
+        wanted = dict.fromkeys(hashes)
+        for hash_ in hashes:
+            pending = self._mempool.get(hash_)
+            if pending is not None:
+                found.append(pending.transaction.raw)
+                del wanted[hash_]
+        if wanted:
+            for sealed in self._chain:
+                found += [item.raw for item in sealed.transactions if item.hash in wanted]
+        if found:
+            self._ports.send([to], Transactions(tuple(found[:MAX_BATCH])))
+
+    def send_block(self, to: str, hash_: Digest) -> None:
+        """A block with its body, final or not."""
+        body = self.find_body(hash_)
+        if body is not None:
+            self._ports.send([to], body)
+
+    def find_body(self, hash_: Digest) -> BlockBody | None:
+        """A block's body from wherever it is here."""
+        sealed = self._chain.get(hash_)
+        if sealed is not None:
+            return body_of_sealed(sealed)
+        kept = self._journal.get_body(hash_)
+        if kept is not None:
+            return kept
+        height = self._store.find_height(hash_)
+        stored = None if height is None else self._store.get_block(height)
+        if stored is None:
+            return None
+        return BlockBody(stored.header_bytes, stored.transactions, stored.parent_certificate)
+
+    def compose_range(self, want: WantRange) -> Range:
+        """Final blocks for whoever asks."""
+        return compose_range(self._store, want)
+
+
+def body_of_sealed(sealed: SealedBlock) -> BlockBody:
+    """A block with its transactions as it is sent and kept."""
+    return BlockBody(
+        sealed.block.header_bytes,
+        tuple(item.raw for item in sealed.transactions),
+        sealed.block.parent_certificate,
+    )
