@@ -10,7 +10,7 @@ from contracts.table import make_object_key
 from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.result import Result
-from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, NATIONAL, World, make_world
+from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, World, make_world
 
 PROVIDER = compose_code("P", "520100", "0E001", "I")
 OTHER_PROVIDER = compose_code("P", "520100", "0E002", "I")
@@ -164,6 +164,3 @@ class Trade:
 def find_object(world: World, name: str) -> Any:
     """The record of an object id."""
     return world.value(world.state.get_derived(make_object_key(name)))
-
-
-__all__ = ["NATIONAL", "Trade", "find_object", "make_descriptor"]
