@@ -63,12 +63,31 @@ class Faults:
 
     def describe(self) -> tuple[str, ...]:
         """The names of the faults that this seed has."""
-        calm = Faults()
-        return tuple(
-            item.name.removesuffix("_us").removesuffix("_every")
-            for item in fields(Faults)
-            if getattr(self, item.name) != getattr(calm, item.name)
-        )
+        there = {
+            "delay": self.delay_us[1] > CALM_DELAY_US[1],
+            "jitter": self.jitter_us > 0,
+            "slow messages": self.slow_rate > 0,
+            "loss": self.loss > 0,
+            "duplication": self.duplication > 0,
+            "reordering": not self.is_ordered,
+            "slow fsync": self.fsync_us != CALM_FSYNC_US,
+            "crash at any event": self.crash_rate > 0,
+            "crashes": self.crash_every_us > 0,
+            "blackouts": self.blackout_every_us > 0,
+            "partitions": self.partition_every_us > 0,
+            "one-way partitions": self.partition_every_us > 0 and self.one_way,
+            "pauses": self.pause_every_us > 0,
+            "skewed clocks": self.skew_ms > 0,
+            "drifting clocks": self.drift > 0,
+            "stepping clocks": self.step_every_us > 0,
+            "more than f down": self.max_down > 1 and self.has_crashes,
+        }
+        return tuple(name for name, is_there in there.items() if is_there)
+
+    @property
+    def has_crashes(self) -> bool:
+        """Whether processes crash one by one."""
+        return self.crash_rate > 0 or self.crash_every_us > 0
 
 
 def draw_faults(rng: random.Random, n: int) -> Faults:

@@ -66,8 +66,8 @@ class Kernel:
         """The hash over everything that happened so far."""
         return self._hash.hexdigest()
 
-    def run_until(self, end_us: int, is_done: Callable[[], bool] = lambda: False) -> bool:
-        """Let everything up to an instant happen, or until `is_done`; answers whether it is."""
+    def run_until(self, end_us: int) -> None:
+        """Let everything up to an instant happen."""
         while self._heap and self._heap[0].at_us <= end_us:
             event = heapq.heappop(self._heap)
             if event.act is None:
@@ -79,7 +79,4 @@ class Kernel:
             self.note(event.label)
             act, event.act = event.act, None
             act()
-            if is_done():
-                return True
         self.now_us = max(self.now_us, end_us)
-        return is_done()

@@ -7,6 +7,8 @@ digest over all events says so.
 import random
 import time
 import traceback
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -99,4 +101,59 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         partitions=tally.partitions,
         violation=violation,
         digest=simulation.kernel.digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Many reports as one."""
+
+    seeds: int
+    violations: int
+    virtual_ms: int
+    wall_ms: int
+    events: int
+    blocks: int
+    transactions: int
+    promises: int
+    epochs: int
+    crashes: int
+    partitions: int
+    faults: dict[str, int]
+
+    def as_rows(self) -> list[tuple[str, str]]:
+        """For a table."""
+        hours = self.virtual_ms / 3_600_000
+        return [
+            ("seeds", f"{self.seeds:,}"),
+            ("violations", f"{self.violations:,}"),
+            ("virtual time", f"{hours:.2f} h"),
+            ("wall time", f"{self.wall_ms / 1000:.1f} s"),
+            ("events", f"{self.events:,}"),
+            ("blocks", f"{self.blocks:,}"),
+            ("transactions final", f"{self.transactions:,}"),
+            ("acknowledged", f"{self.promises:,}"),
+            ("epochs begun", f"{self.epochs:,}"),
+            ("crashes", f"{self.crashes:,}"),
+            ("partitions", f"{self.partitions:,}"),
+            *((f"seeds with {name}", f"{count:,}") for name, count in self.faults.items()),
+        ]
+
+
+def summarize(reports: Sequence[Report]) -> Summary:
+    """The sums of many reports."""
+    faults = Counter(name for report in reports for name in report.faults)
+    return Summary(
+        seeds=len(reports),
+        violations=sum(not report.is_well for report in reports),
+        virtual_ms=sum(report.virtual_ms for report in reports),
+        wall_ms=sum(report.wall_ms for report in reports),
+        events=sum(report.events for report in reports),
+        blocks=sum(report.blocks for report in reports),
+        transactions=sum(report.transactions for report in reports),
+        promises=sum(report.promises for report in reports),
+        epochs=sum(report.epochs for report in reports),
+        crashes=sum(report.crashes for report in reports),
+        partitions=sum(report.partitions for report in reports),
+        faults=dict(sorted(faults.items())),
     )

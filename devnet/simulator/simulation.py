@@ -99,7 +99,7 @@ class Simulation:
         self.mischief = Mischief(
             self.kernel, plan.faults, self.weather, self.links, self.processes, population.regions
         )
-        self._probes: list[Digest] = []
+        self._probes: dict[str, Digest] = {}
 
     # --- what the processes report (process.Witness)
 
@@ -156,12 +156,14 @@ class Simulation:
     def demand_liveness(self) -> None:
         """Liveness: within the bound everything promised is settled, and new things happen."""
         end_us = self.kernel.now_us + LIVENESS_US
-        self.kernel.run_until(self.kernel.now_us + 2 * SECOND)
-        self._probe()
+        probe_us = self.kernel.now_us + 2 * SECOND
         while self.kernel.now_us < end_us:
             self.kernel.run_until(self.kernel.now_us + SAMPLE_US)
             if self._is_settled():
                 return
+            if self.kernel.now_us >= probe_us:
+                self._probe()
+                probe_us += 1 * SECOND
         raise Violation("Liveness", self.describe())
 
     def audit(self) -> None:
@@ -191,20 +193,24 @@ class Simulation:
         self.kernel.after(SAMPLE_US, "sample", self._sample)
 
     def _probe(self) -> None:
+        """Every peer is handed something new, until it has taken one: it may have no room yet."""
         chain = self.population.genesis.chain
         for process in self.processes:
-            raw = self.load.make_probe(process.replica.store.height)
-            self._probes.append(decode_transaction(raw, chain).id)
-            self.load.submit(process, [raw])
+            if self._probes.get(process.code) not in self.durability.promises:
+                raw = self.load.make_probe(process.replica.store.height)
+                self._probes[process.code] = decode_transaction(raw, chain).id
+                self.load.submit(process, [raw])
 
     def _is_settled(self) -> bool:
-        heights = {process.replica.store.height for process in self.processes}
-        if len(heights) > 1:
+        if len(self._probes) < len(self.processes):
+            return False
+        stores = [process.replica.store for process in self.processes]
+        if any(store.height != stores[0].height for store in stores):
+            return False
+        if not all(stores[0].find_transaction(id_) for id_ in self._probes.values()):
             return False
         return all(
-            self.durability.is_settled(process)
-            and not len(process.replica.mempool)
-            and all(process.replica.store.find_transaction(id_) for id_ in self._probes)
+            not len(process.replica.mempool) and self.durability.is_settled(process)
             for process in self.processes
         )
 
