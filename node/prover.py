@@ -1,10 +1,13 @@
 """Making proof bundles out of the store (docs/spec/proof.md).
 
-Every bundle is anchored at the store's last final block, whose state and tree are in memory: call
-these functions on the thread that folds blocks, and they see one and the same block throughout.
+1. Every bundle is anchored at the store's last final block, whose state and tree are in memory.
+   Call `prove_*` on the thread that folds blocks: so they see one and the same block throughout.
+2. What takes long may leave that thread: `load_items` reads blocks, which are final and only lie on
+   the disk, and `Bundle.encode` nothing at all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 from consensus.validators import ValidatorSet
@@ -13,7 +16,6 @@ from ledger.crypto import sha256
 from ledger.genesis import Genesis
 from ledger.primitives import Code, Digest, PublicKey
 from ledger.proof import (
-    RecordProof,
     Version,
     make_version,
     prove_absence,
@@ -41,6 +43,10 @@ from node.errors import NodeError
 
 MAX_RECORDS: Final = 1000  # under a prefix
 MAX_VERSIONS: Final = 1000  # of one record
+MAX_ITEMS: Final = 200  # transactions and due items with the proofs of their blocks
+
+Place = tuple[int, int]  # height and index
+Items = Mapping[Place, Claim]
 
 
 class ProverError(NodeError):
@@ -84,21 +90,47 @@ def prove_transaction(store: Store, genesis: Genesis, id_: bytes) -> Bundle:
     if place is None or place[0] > store.height:
         raise ProverError("no final transaction has this id", "not-found")
     draft = _Draft(store, genesis)
-    claims = [draft.claim_item(*place)]
+    claims = list(load_items(store, [place]).values())
     claims += draft.claim_signers(claims)
     return draft.finish(claims, [place[0]])
 
 
-def prove_object_history(store: Store, genesis: Genesis, key: bytes) -> Bundle:
-    """Who did what to a record: every version, what wrote each, and the keys that signed it."""
+def prove_object_history(
+    store: Store, genesis: Genesis, key: bytes, items: Items | None = None
+) -> Bundle:
+    """Who did what to a record: every version, what wrote each, and the keys that signed it.
+
+    What wrote it is there for the newest `MAX_ITEMS` places. `items` are those that were loaded
+    ahead; the others are loaded now.
+    """
     draft = _Draft(store, genesis)
     versions = draft.claim_versions(key)
-    written = [versions.record.version, *versions.older]
-    places = sorted({(version.height, version.index) for version in written})
-    claims: list[Claim] = [versions]
-    claims += [draft.claim_item(height, index) for height, index in places if height > 0]
+    places = _choose_places([versions.record.version, *versions.older])
+    known = dict(items or {})
+    known |= load_items(store, [place for place in places if place not in known])
+    claims: list[Claim] = [versions, *(known[place] for place in places)]
     claims += draft.claim_signers(claims, versions)
     return draft.finish(claims, [height for height, _ in places])
+
+
+def list_places(store: Store, key: bytes) -> list[Place]:
+    """The places whose items the history of a record will have, to load them ahead."""
+    current = store.state.get(key)
+    if current is None:
+        return []
+    versions = [make_version(current)]
+    return _choose_places(versions + _list_older(store, key, versions[0]))
+
+
+def load_items(store: Store, places: Iterable[Place]) -> dict[Place, Claim]:
+    """The transactions and due items at places, with their results; on any thread."""
+    found: dict[Place, Claim] = {}
+    for height, group in groupby(sorted(set(places)), key=lambda place: place[0]):
+        block, leaves = store.get_block(height), store.get_result_leaves(height)
+        if block is None or leaves is None:
+            raise ProverError(f"this peer no longer has the body of block {height}", "pruned")
+        found |= {place: _claim_item(block, leaves, place) for place in group}
+    return found
 
 
 def prove_consistency(
@@ -119,25 +151,13 @@ class _Draft:
         self._store = store
         self._genesis = genesis
         self._height = store.height
-        self._blocks: dict[int, tuple[StoredBlock, list[bytes]]] = {}
 
     def claim_versions(self, key: bytes) -> VersionsClaim:
         """A record and all its older versions that this peer has."""
         current = prove_record(self._store.state, self._store.tree, key)
         if current is None:
             raise ProverError("no record stands under this key", "not-found")
-        return VersionsClaim(current, tuple(self._list_older(current)))
-
-    def claim_item(self, height: int, index: int) -> Claim:
-        """A transaction or due item with its result."""
-        block, leaves = self._load(height)
-        result_path = _make_path(leaves, index)
-        if index >= len(block.transactions):
-            return ResultClaim(height, index, leaves[index], result_path)
-        raw = block.transactions[index]
-        hashes = [sha256(item) for item in block.transactions]
-        path = _make_path(hashes, index)
-        return TransactionClaim(height, index, raw, path, leaves[index], result_path)
+        return VersionsClaim(current, tuple(_list_older(self._store, key, current.version)))
 
     def claim_signers(
         self, claims: Iterable[Claim], known: VersionsClaim | None = None
@@ -163,16 +183,6 @@ class _Draft:
             headers=tuple(self._prove_header(height) for height in below),
             claims=tuple(claims),
         )
-
-    def _list_older(self, current: RecordProof) -> list[Version]:
-        last = current.version.version - 1
-        first = max(1, last - MAX_VERSIONS + 1)
-        found: list[Version] = []
-        # A block on its way to the disk may have written newer ones already.
-        for record in self._store.list_versions(current.key, first, last - first + 1):
-            if record.version <= last:
-                found.append(make_version(record))
-        return found[::-1]
 
     def _certify(self, height: int) -> Certified:
         certificate = self._store.get_finalization(height)
@@ -202,13 +212,30 @@ class _Draft:
             raise ProverError(f"this peer has no header of block {height}", "pruned")
         return data
 
-    def _load(self, height: int) -> tuple[StoredBlock, list[bytes]]:
-        if height not in self._blocks:
-            block, leaves = self._store.get_block(height), self._store.get_result_leaves(height)
-            if block is None or leaves is None:
-                raise ProverError(f"this peer no longer has the body of block {height}", "pruned")
-            self._blocks[height] = block, leaves
-        return self._blocks[height]
+
+def _list_older(store: Store, key: bytes, current: Version) -> list[Version]:
+    """The versions before the current one that this peer has, newest first."""
+    last = current.version - 1
+    first = max(1, last - MAX_VERSIONS + 1)
+    # A block on its way to the disk may have written newer ones already.
+    records = store.list_versions(key, first, last - first + 1)
+    return [make_version(record) for record in reversed(records) if record.version <= last]
+
+
+def _choose_places(versions: Iterable[Version]) -> list[Place]:
+    """Where versions were written, but for the genesis: the newest in the order of history."""
+    places: set[Place] = {(item.height, item.index) for item in versions if item.height > 0}
+    return sorted(places)[-MAX_ITEMS:]
+
+
+def _claim_item(block: StoredBlock, leaves: Sequence[bytes], place: Place) -> Claim:
+    height, index = place
+    result_path = _make_path(leaves, index)
+    if index >= len(block.transactions):
+        return ResultClaim(height, index, leaves[index], result_path)
+    hashes = [sha256(item) for item in block.transactions]
+    raw, path = block.transactions[index], _make_path(hashes, index)
+    return TransactionClaim(height, index, raw, path, leaves[index], result_path)
 
 
 def _make_path(items: Sequence[bytes], index: int) -> tuple[Digest, ...]:

@@ -4,7 +4,8 @@ A bundle is made on the loop that folds blocks, so that all its parts are of one
 It is the dearest thing a client can ask of that loop, so bundles have a rate of their own.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -18,7 +19,9 @@ from node.api.problems import Problem
 from node.api.routes import Content, Route
 from node.api.tails import KEY, read_key
 from node.client.bundle import Bundle
-from node.prover import ProverError
+from node.prover import Items, Place, ProverError
+
+Make = Callable[[Store, Genesis, Items], Bundle]
 
 MEDIA: Final = "application/json"
 PREFIX: Final = Parameter(
@@ -40,19 +43,26 @@ async def prove_record(request: web.Request) -> web.Response:
     """That a record stands now, that none does, or that these are all."""
     key = read_key(request, "/v1/proofs/records/")
     make = prover.prove_list if PREFIX.read(request) else prover.prove_current
-    return _answer(request, lambda store, genesis: make(store, genesis, key))
+    return await _answer(request, lambda store, genesis, _: make(store, genesis, key))
 
 
 async def prove_history(request: web.Request) -> web.Response:
     """Every version of a record, and who signed what made it."""
     key = read_key(request, "/v1/proofs/history/")
-    return _answer(request, lambda store, genesis: prover.prove_object_history(store, genesis, key))
+    store = request.app[CONTEXT].peer.store
+    return await _answer(
+        request,
+        lambda store, genesis, items: prover.prove_object_history(store, genesis, key, items),
+        lambda: prover.list_places(store, key),
+    )
 
 
 async def prove_transaction(request: web.Request) -> web.Response:
     """That a transaction is in a final block, with its result."""
     id_ = ID.read(request)
-    return _answer(request, lambda store, genesis: prover.prove_transaction(store, genesis, id_))
+    return await _answer(
+        request, lambda store, genesis, _: prover.prove_transaction(store, genesis, id_)
+    )
 
 
 async def prove_consistency(request: web.Request) -> web.Response:
@@ -60,19 +70,25 @@ async def prove_consistency(request: web.Request) -> web.Response:
     earlier, later = EARLIER.read(request), LATER.read(request)
     if earlier is None:
         raise Problem("bad-parameter", "from: the earlier height is needed")
-    return _answer(
-        request, lambda store, genesis: prover.prove_consistency(store, genesis, earlier, later)
+    return await _answer(
+        request, lambda store, genesis, _: prover.prove_consistency(store, genesis, earlier, later)
     )
 
 
-def _answer(request: web.Request, make: Callable[[Store, Genesis], Bundle]) -> web.Response:
+async def _answer(
+    request: web.Request, make: Make, list_places: Callable[[], Sequence[Place]] = tuple
+) -> web.Response:
+    """A bundle; blocks are read, and the text is written, beside the loop on which votes wait."""
     context = request.app[CONTEXT]
     context.proofs.take(get_client(request))
+    store = context.peer.store
     try:
-        bundle = make(context.peer.store, context.peer.genesis)
+        places = list_places()
+        items = await asyncio.to_thread(prover.load_items, store, places) if places else {}
+        bundle = make(store, context.peer.genesis, items)
     except ProverError as error:
         raise Problem(error.code, str(error)) from None
-    return web.Response(body=bundle.encode(), content_type=MEDIA)
+    return web.Response(body=await asyncio.to_thread(bundle.encode), content_type=MEDIA)
 
 
 _BUNDLE: Final = {

@@ -98,6 +98,29 @@ def test_versions_that_a_snapshot_did_not_bring_are_said_to_be_missing() -> None
     assert "versions before 3 are not in this bundle" in verified.proved[0].lines
 
 
+def test_items_that_were_loaded_ahead_make_the_same_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = prover.list_places(STORE, LEASE)
+    items = prover.load_items(STORE, places)
+    whole = prover.prove_object_history(STORE, GENESIS, LEASE)
+    assert len(places) == 4
+    assert prover.prove_object_history(STORE, GENESIS, LEASE, items) == whole
+    some = {place: items[place] for place in places[1:3]}
+    assert prover.prove_object_history(STORE, GENESIS, LEASE, some) == whole
+    monkeypatch.setattr(STORE, "get_block", None)
+    assert prover.prove_object_history(STORE, GENESIS, LEASE, items) == whole
+    assert prover.list_places(STORE, make_key("none")) == []
+
+
+def test_items_are_bounded_from_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prover, "MAX_ITEMS", 2)
+    bundle = prover.prove_object_history(STORE, GENESIS, LEASE)
+    verified = verify_bundle(bundle.encode(), GENESIS.hash)
+    assert verified.proved[0].fields["complete"] is True
+    kinds = [item.type for item in verified.proved]
+    assert kinds[:3] == ["versions", "transaction", "result"]
+    assert "version 1, written by item 0 of block 1" in verified.proved[0].lines
+
+
 def test_an_object_history_has_each_item_once() -> None:
     chain = make_chain()
     chain.extend([chain.make_transaction([(LEASE, 1), (LEASE, 2)])])
