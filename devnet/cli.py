@@ -90,10 +90,19 @@ def demo(
         Path | None, typer.Option("--dir", help="The folder; a temporary one without.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up.")] = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the cluster trace openb, whose jobs are traded."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Jobs of the trace to play.", min=1)] = 200,
 ) -> None:
     """Trade a GPU on a network of six peers, kill one, prove what happened, stop it."""
     # Loaded here so that the other commands need not carry the scenarios.
-    import_module("devnet.demo").run_demo(path, keep, Console(highlight=False))
+    console = Console(highlight=False)
+    if trace is None:
+        import_module("devnet.demo").run_demo(path, keep, console)
+    else:
+        import_module("devnet.trace_demo").run_trace_demo(trace, path, keep, console, jobs)
 
 
 @app.command()

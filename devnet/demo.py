@@ -9,28 +9,27 @@ that has neither a network nor a peer.
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from contracts.rules import VERSION_1
-from devnet import evidence, summary
+from devnet import summary
 from devnet.errors import DevnetError
+from devnet.finale import Finale
 from devnet.folder import DEFAULT_FOLDER
 from devnet.founding import DevnetSpec, make_short_rules
 from devnet.launcher import Launcher, start_devnet
 from devnet.market import YUAN, Hardware, make_descriptor, make_offer, show_yuan
 from devnet.outage import bring_back, wait_blocks, wait_for_vote
 from devnet.parties import Party, PartySpec, register_parties
-from devnet.samples import load_samples, open_sample, verify_sample
 from devnet.scene import Scene, make_object_id, require
 from devnet.stage import Stage, Step
 from devnet.trade import Trade
 from devnet.traffic import Traffic
 from ledger.code import compose_code
-from ledger.primitives import Digest
 from node.client.errors import ClientError
 
 EPOCH_MS = 3_000
@@ -113,9 +112,6 @@ class Story:
         self.stage = stage
         self.scene = scene
         self.rules = {**VERSION_1, **make_short_rules(EPOCH_MS)}
-        self.samples = scene.folder.path / "samples"
-        self.deeds: Sequence[evidence.Deed] = ()
-        self.report_lines: Sequence[str] = ()
 
     def run(self) -> None:
         """All of it, in order."""
@@ -132,15 +128,15 @@ class Story:
         self._meter_second()
         self._close()
         self.stage.title("Who did what, and can it be proved")
-        self._audit()
-        self._prove()
-        self._compare()
+        self.finale = Finale(self.stage, self.scene, self.trade)
+        self.finale.run()
 
     def finish(self) -> DemoResult:
         """Print the tables."""
-        summary.print_history(self.stage.console, self.scene, self.deeds)
-        summary.print_figures(self.stage.console, self.scene, self.height, self.state_root)
-        return DemoResult(self.height, self.state_root, self.scene.tally.sent)
+        end = self.finale
+        summary.print_history(self.stage.console, self.scene, end.deeds)
+        summary.print_figures(self.stage.console, self.scene, end.height, end.state_root)
+        return DemoResult(end.height, end.state_root, self.scene.tally.sent)
 
     # --- the market
 
@@ -245,7 +241,7 @@ class Story:
     def _meter(self, trade: Trade, step: Step, alone: bool, availability_bp: int = 10_000) -> None:
         step.progress("waiting for the end of the epoch")
         epoch, duration_ms = trade.wait_epoch()
-        samples = trade.measure(self.samples, epoch, duration_ms)
+        samples = trade.measure(epoch, duration_ms)
         settle = trade.submit if alone else trade.agree
         bill = settle(samples, epoch, availability_bp)
         how = "submitted, then countersigned" if alone else "one receipt, two signatures"
@@ -260,63 +256,12 @@ class Story:
                 trade.close()
                 while trade.record["state"] == "settling":
                     epoch, duration_ms = trade.wait_epoch()
-                    trade.agree(trade.measure(self.samples, epoch, duration_ms), epoch)
+                    trade.agree(trade.measure(epoch, duration_ms), epoch)
                 record = trade.check_closed()
                 billed, back = int(record["billed_micro_yuan"]), int(record["refunded_micro_yuan"])
                 step.note(
                     f"{trade.consumer.name}: {show_yuan(billed)} paid, {show_yuan(back)} back"
                 )
-        with self.stage.step("open one sample and check it against the root on the ledger") as step:
-            self._open_sample(step)
-
-    def _open_sample(self, step: Step) -> None:
-        deeds = evidence.read_deeds(self.scene, AWAY, *self.trade.key)
-        receipts = [deed.value["receipt"] for deed in deeds if deed.kind == "metering.receipt"]
-        receipt = receipts[0]
-        lines = load_samples(self.samples / self.trade.lease / "epoch-0.jsonl")
-        opened = open_sample(lines, 7)
-        root = Digest(bytes.fromhex(receipt["samples_root"]))
-        verify_sample(opened, int(receipt["samples_count"]), root)
-        step.note(f"leaf 7 of {len(lines)}: {opened.line.decode()}")
-        step.note(f"path {' '.join(item.hex()[:8] for item in opened.path)} -> {root.hex()[:16]}")
-
-    # --- evidence
-
-    def _audit(self) -> None:
-        with self.stage.step("ask a peer who did what to the lease") as step:
-            self.deeds = evidence.read_deeds(self.scene, "national", *self.trade.key)
-            kinds = [deed.kind for deed in self.deeds]
-            wanted = ["market.take", "lease.dispatch", "lease.activate", "metering.receipt"]
-            require(kinds[:4] == wanted, f"the ledger tells another story: {kinds}")
-            step.note(f"{len(self.deeds)} versions, each with its transaction and its signers")
-
-    def _prove(self) -> None:
-        path = self.scene.folder.path / "proofs" / f"{self.trade.lease}.json"
-        genesis_hash = self.scene.folder.genesis_hash.hex()
-        with self.stage.step("take the answer as a proof bundle from another peer") as step:
-            data = evidence.save_bundle(self.scene, AWAY, path, "history", *self.trade.key)
-            step.note(f"{len(data) / 1024:.0f} KiB, {path.name}")
-        with self.stage.step("verify it offline: sockets blocked, only file and genesis hash") as s:
-            report = evidence.verify_offline(path, genesis_hash)
-            evidence.check_story(report, self.deeds)
-            relied = report["relied_on"][-1]
-            s.note(
-                f"verified: anchored at block {report['height']}, signed by "
-                f"{len(relied['signers'])} of {len(relied['validators'])} validators"
-            )
-        with self.stage.step("the same bundle with a bill one micro-yuan higher is refused") as s:
-            error = evidence.check_forgery(path, data, genesis_hash, "billed_micro_yuan")
-            s.note(error)
-
-    def _compare(self) -> None:
-        with self.stage.step("compare every block of every peer") as step:
-            self.height, self.state_root = evidence.compare_peers(self.scene)
-            evidence.check_everywhere(self.scene, self.scene.tally.acknowledged)
-            step.note(
-                f"{len(self.scene.launcher.running)} peers agree on blocks 0 to {self.height} and "
-                "their state roots"
-            )
-            step.note(f"all {self.scene.tally.sent} acknowledged transactions are on all of them")
 
     def _now_ms(self) -> int:
         return int(self.scene.status(HOME)["time_ms"])

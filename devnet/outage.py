@@ -39,9 +39,10 @@ def wait_blocks(scene: Scene, at: str, more: int, seconds: float = 30.0) -> int:
 
 
 def bring_back(scene: Scene, label: str, at: str, progress: Progress = ignore) -> int:
-    """Start a killed peer and wait until it has caught up with another; the height then."""
+    """Wait until a killed peer, started if it is not, has caught up with another; its height."""
     goal = scene.client(at).get_height()
-    scene.launcher.start([label])
+    if not scene.launcher.process(label).is_running:
+        scene.launcher.start([label])
     scene.launcher.wait_ready([label], BACK_S, progress)
     wait_for(
         f"{label} is at block {goal}, where {at} was when it came back",

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from devnet.evidence import Deed
-from devnet.market import show_yuan
+from devnet.market import WHOLE, show_yuan
+from devnet.replay import JobRun, Replay
 from devnet.scene import Scene
 
 DUE = "due"
@@ -44,6 +45,44 @@ def print_figures(console: Console, scene: Scene, height: int, state_root: str) 
     table.add_row("submit to final", f"median {median:.0f} ms, p99 {high:.0f} ms")
     table.add_row("state root", f"{state_root[:32]}… on all {len(scene.folder.nodes)} peers")
     table.add_row("proof", "[bold green]verified[/] offline")
+    console.print()
+    console.print(table)
+
+
+def print_jobs(console: Console, runs: Sequence[JobRun], scale: int) -> None:
+    """What was placed and settled, by the model of the machine; hours are the trace's."""
+    table = _make_table("Jobs by model")
+    table.add_column("model")
+    for heading in ("jobs", "across regions", "unit-hours", "settled"):
+        table.add_column(heading, justify="right")
+    groups: dict[str, list[JobRun]] = {}
+    for run in runs:
+        groups.setdefault(run.machine.node.model or "CPU cores", []).append(run)
+    groups = dict(sorted(groups.items()))
+    for model, group in [*groups.items(), ("all", list(runs))]:
+        hours = sum(run.used_unit_seconds for run in group) * scale // 3600 // WHOLE
+        table.add_row(
+            model,
+            str(len(group)),
+            str(sum(run.is_across for run in group)),
+            f"{hours:,}",
+            show_yuan(sum(run.billed_micro_yuan for run in group)),
+            end_section=model != "all",
+        )
+    console.print()
+    console.print(table)
+
+
+def print_outcome(console: Console, replay: Replay) -> None:
+    """What became of all jobs."""
+    table = _make_table("What became of the jobs", show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_row("placed, metered, settled, closed", str(len(replay.finished)))
+    table.add_row("never scheduled: the demand expired by itself", str(len(replay.expired)))
+    table.add_row("no offer fitted", str(len(replay.unplaced)))
+    receipts = sum(len(run.trade.receipts) for run in replay.finished)
+    table.add_row("receipts signed by both sides", str(receipts))
     console.print()
     console.print(table)
 

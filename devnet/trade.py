@@ -13,6 +13,7 @@ from devnet.samples import Samples, take_samples
 from devnet.scene import Scene, make_object_id, require
 
 EPOCH_WAIT_S = 120.0
+SHARES_BP = (9_800, 9_600, 9_900, 9_100, 8_700)  # of the units in use, sample by sample
 
 
 @dataclass(slots=True)
@@ -113,11 +114,14 @@ class Trade:
         )
         return record
 
-    def measure(self, folder: Path, epoch: int, duration_ms: int) -> Samples:
+    def find_samples(self, epoch: int) -> Path:
+        """Where its provider keeps the samples of an epoch."""
+        return self.scene.folder.path / "samples" / self.lease / f"epoch-{epoch}.jsonl"
+
+    def measure(self, epoch: int, duration_ms: int) -> Samples:
         """Samples of an epoch, kept as the provider would keep them."""
-        shares_bp = (9_800, 9_600, 9_900, 9_100, 8_700)
-        samples = take_samples(self.units, duration_ms, shares_bp)
-        samples.save(folder / self.lease / f"epoch-{epoch}.jsonl")
+        samples = take_samples(self.units, duration_ms, SHARES_BP)
+        samples.save(self.find_samples(epoch))
         return samples
 
     def _make_usage(self, samples: Samples, epoch: int, availability_bp: int) -> dict[str, Any]:
