@@ -82,12 +82,19 @@ class BlockOutput:
 
 
 def check_call(transaction: Transaction) -> Payload:
-    """The payload of a transaction that may enter a block; raises CallError. Needs no state."""
+    """The payload of a transaction that may enter a block; raises CallError. Needs no state.
+
+    It follows from the transaction alone and is kept with it: parsed once, however often asked.
+    """
+    known = transaction.payload
+    if isinstance(known, Payload):
+        return known
     call = CALLS.get(transaction.kind)
     if call is None:
         raise CallError("unknown-kind", f"there is no transaction {transaction.kind}")
     payload = call.parse(transaction.data)
     call.check_signers(transaction.signers)
+    object.__setattr__(transaction, "payload", payload)
     return payload
 
 

@@ -20,6 +20,7 @@ from ledger.primitives import Digest
 MAX_KEY_BYTES = 256
 SENTINEL_KEY: Final = b""
 SENTINEL_SLOT: Final = 0
+_ARRAY_OF_2, _ARRAY_OF_6, _ARRAY_OF_8 = 0x92, 0x96, b"\x98"
 
 
 class Record:
@@ -34,6 +35,7 @@ class Record:
     """
 
     __slots__ = (
+        "_body",
         "_hash",
         "created",
         "height",
@@ -64,15 +66,23 @@ class Record:
         self.previous = previous
         self.slot = slot
         self.next_key = next_key
+        self._body: bytes | None = None
         self._hash: Digest | None = None
+
+    @property
+    def body(self) -> bytes:
+        """What the value hash covers; encoded once, for the hash and for both copies on disk."""
+        if self._body is None:
+            self._body = codec.encode(
+                [self.version, self.created, self.height, self.index, self.previous, self.value]
+            )
+        return self._body
 
     @property
     def hash(self) -> Digest:
         """The value hash."""
         if self._hash is None:
-            self._hash = compute_value_hash(
-                self.version, self.created, self.height, self.index, self.previous, self.value
-            )
+            self._hash = Digest(sha256(b"\x03" + self.body).digest())
         return self._hash
 
     def successor(self, value: Value, height: int, index: int) -> "Record":
@@ -113,23 +123,14 @@ class Record:
             slot,
             next_key,
         )
-        copy._hash = self._hash
+        copy._body, copy._hash = self._body, self._hash
         return copy
 
     def encode(self) -> bytes:
-        """The envelope."""
-        return codec.encode(
-            [
-                self.slot,
-                self.next_key,
-                self.version,
-                self.created,
-                self.height,
-                self.index,
-                self.previous,
-                self.value,
-            ]
-        )
+        """The envelope: the place, then the fields of the body, in one array of eight."""
+        place = codec.encode([self.slot, self.next_key])
+        assert place[0] == _ARRAY_OF_2 and self.body[0] == _ARRAY_OF_6
+        return _ARRAY_OF_8 + place[1:] + self.body[1:]
 
 
 def compute_value_hash(

@@ -8,7 +8,7 @@ hash = SHA-256(signed transaction)   what proposals name and transactions_root c
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ledger import codec, shape
@@ -40,7 +40,8 @@ _KEY_SIGNER = re.compile(r"key:[0-9a-f]{64}")
 class Transaction:
     """A well-formed signed transaction; its signatures are not checked yet.
 
-    `raw` are the bytes that came: they are forwarded and stored as they are.
+    `raw` are the bytes that came: they are forwarded and stored as they are. `payload` is what the
+    contracts made of kind and data, kept so that they do so once.
     """
 
     raw: bytes
@@ -53,6 +54,7 @@ class Transaction:
     until: Height
     nonce: bytes
     signatures: tuple[Signature, ...]
+    payload: object = field(default=None, compare=False, repr=False)
 
     @property
     def actor(self) -> str:
