@@ -160,6 +160,8 @@ class Core(Conduct):
                 self._on_timer(timer)
             case PendingChanged(pending):
                 self._pending = pending
+                if not pending:
+                    self._request = None  # what was asked for would be empty: rule 8 decides anew
             case Started():
                 self._on_started()
             case _:

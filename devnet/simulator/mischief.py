@@ -40,12 +40,13 @@ class Mischief:
         self._links = links
         self._processes = processes
         self._voters = frozenset(voters)
-        self._is_over = False
+        self._is_begun = self._is_over = False
         self.tally = Tally()
 
     def begin(self) -> None:
         """Draw the clocks and let every kind of fault begin."""
         faults, rng = self._faults, self._kernel.random
+        self._is_begun = True
         for process in self._processes:
             if faults.skew_ms:
                 process.skew_ms = rng.randint(-faults.skew_ms, faults.skew_ms)
@@ -73,8 +74,10 @@ class Mischief:
         return code not in self._voters or down < self._faults.max_down
 
     def crashed(self, process: Process) -> None:
-        """A process is down: it comes back after a while."""
+        """A process is down: it comes back after a while, where faults are not made by hand."""
         self.tally.crashes += 1
+        if not self._is_begun:
+            return
         delay_us = self._kernel.random.randint(*DOWN_US)
         self._kernel.after(delay_us, f"{process.code} comes back", lambda: self._restart(process))
 

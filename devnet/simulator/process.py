@@ -102,6 +102,11 @@ class Process:
         assert self._replica is not None
         return self._replica
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a replica: a process may be up and not that far yet."""
+        return self._replica is not None
+
     # --- life
 
     def start(self) -> None:

@@ -99,12 +99,15 @@ class Simulation:
         self.mischief = Mischief(
             self.kernel, plan.faults, self.weather, self.links, self.processes, population.regions
         )
+        self.listeners: list[Callable[[str, Frame], None]] = []
         self._probes: dict[str, Digest] = {}
 
     # --- what the processes report (process.Witness)
 
-    def _heard(self, _: str, frame: Frame) -> None:
+    def _heard(self, code: str, frame: Frame) -> None:
         self.votes.hear(frame)
+        for listen in self.listeners:
+            listen(code, frame)
 
     def may_crash(self, process: Process) -> bool:
         """Whether a process may crash just now."""
@@ -143,10 +146,8 @@ class Simulation:
 
     def begin(self) -> None:
         """Everybody starts, and the faults begin."""
-        for process in self.processes:
-            process.start()
+        self.start_all()
         self.mischief.begin()
-        self._sample()
         self._submit_next()
 
     def heal(self) -> None:
@@ -174,6 +175,37 @@ class Simulation:
         compare_stores(self.processes)
         check_replay(self.kernel.random.choice(self.processes), self.population.first)
 
+    # --- by hand, for tests of a single case
+
+    def start_all(self) -> None:
+        """Everybody starts; no faults, no clients."""
+        for process in self.processes:
+            process.start()
+        self._sample()
+
+    def wait(self, is_done: Callable[[], bool], bound_us: int = LIVENESS_US) -> None:
+        """Go on until something holds; raises Violation where it does not within the bound."""
+        end_us = self.kernel.now_us + bound_us
+        while not is_done():
+            if self.kernel.now_us >= end_us:
+                raise Violation("Liveness", self.describe())
+            self.kernel.run_until(self.kernel.now_us + 5 * MS)
+
+    def is_final(self, id_: Digest, processes: Sequence[Process] | None = None) -> bool:
+        """Whether a transaction is final on all processes that are up."""
+        chosen = self.processes if processes is None else processes
+        stores = [process.replica.store for process in chosen if process.is_running]
+        places = [store.find_transaction(id_) for store in stores]
+        return all(
+            place is not None and place[0] <= store.height
+            for place, store in zip(places, stores, strict=True)
+        )
+
+    def hand_in(self, process: Process, raw: bytes) -> Digest:
+        """A client hands in a transaction; its id."""
+        self.load.submit(process, [raw])
+        return decode_transaction(raw, self.population.genesis.chain).id
+
     # --- what goes on
 
     def _submit_next(self) -> None:
@@ -188,7 +220,7 @@ class Simulation:
 
     def _sample(self) -> None:
         for process in self.processes:
-            if process.is_up:
+            if process.is_running:
                 check_memory(process, self.plan.limits)
         self.kernel.after(SAMPLE_US, "sample", self._sample)
 
@@ -218,6 +250,9 @@ class Simulation:
         """Where everybody stands."""
         lines = [f"at {self.kernel.now_us // MS} ms, probes {len(self._probes)}"]
         for process in self.processes:
+            if not process.is_running:
+                lines.append(f"{process.code[:3]} is down")
+                continue
             replica = process.replica
             status = replica.core.status()
             lines.append(
@@ -230,12 +265,3 @@ class Simulation:
                 f"unfinalized {len(replica.chain)} syncing {replica.sync.is_running}"
             )
         return "\n  ".join(lines)
-
-
-def run_until(simulation: Simulation, is_done: Callable[[], bool], bound_us: int) -> None:
-    """Let a simulation go on until something holds; raises Violation where it does not."""
-    end_us = simulation.kernel.now_us + bound_us
-    while not is_done():
-        if simulation.kernel.now_us >= end_us:
-            raise Violation("Liveness", simulation.describe())
-        simulation.kernel.run_until(simulation.kernel.now_us + 10 * MS)

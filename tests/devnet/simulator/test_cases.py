@@ -1,0 +1,225 @@
+"""Named cases with whole replicas, each of which stopped somebody's network once."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from consensus.certificate import Certificate
+from consensus.message import Proposal, VoteMessage, decode_message
+from consensus.vote import VoteKind
+from devnet.simulator.disk import SimulatedDisk
+from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.process import Process
+from devnet.simulator.simulation import Plan, Simulation
+from ledger.primitives import Digest, View
+from node.frames import Consensus, Frame
+
+
+def start(n: int = 4, observers: int = 0, seed: int = 1) -> Simulation:
+    """A calm network that has agreed on something."""
+    simulation = Simulation(seed, Plan(n=n, observers=observers))
+    simulation.start_all()
+    simulation.kernel.run_until(1 * SECOND)
+    agree(simulation, simulation.processes[0])
+    return simulation
+
+
+def agree(simulation: Simulation, process: Process) -> Digest:
+    """Something handed to a peer becomes final on all that are up."""
+    height = process.replica.store.height
+    id_ = simulation.hand_in(process, simulation.load.make_probe(height))
+    simulation.wait(lambda: simulation.is_final(id_))
+    return id_
+
+
+def heights(processes: Sequence[Process]) -> list[int]:
+    return [process.replica.store.height for process in processes if process.is_up]
+
+
+def test_a_lone_transaction_makes_one_block() -> None:
+    simulation = start()
+    simulation.kernel.run_until(simulation.kernel.now_us + 500 * MS)
+    before = simulation.chain.height
+    agree(simulation, simulation.processes[1])
+    simulation.kernel.run_until(simulation.kernel.now_us + 500 * MS)
+    assert simulation.chain.height == before + 1
+
+
+def test_observers_follow() -> None:
+    simulation = start(observers=2)
+    observer = simulation.processes[-1]
+    began_us = simulation.kernel.now_us
+    agree(simulation, observer)
+    assert simulation.kernel.now_us - began_us < 200 * MS
+    simulation.audit()
+
+
+def test_all_four_restart_at_once() -> None:
+    simulation = start()
+    ids = [agree(simulation, process) for process in simulation.processes]
+    for process in simulation.processes:
+        process.crash()
+    for process in simulation.processes:
+        process.start()
+    agree(simulation, simulation.processes[2])
+    assert all(simulation.is_final(id_) for id_ in ids)
+    assert all(process.replica.core.status().votes for process in simulation.processes)
+    simulation.audit()
+
+
+def test_a_crash_under_load_is_caught_up_and_votes_again() -> None:
+    simulation = start()
+    victim = simulation.processes[3]
+    for turn in range(6):
+        simulation.load.submit_some(simulation.processes)
+        simulation.kernel.run_until(simulation.kernel.now_us + (7 + turn) * MS)
+    victim.crash()
+    for _ in range(30):
+        simulation.load.submit_some(simulation.processes[:3])
+        simulation.kernel.run_until(simulation.kernel.now_us + 100 * MS)
+    victim.start()
+    agree(simulation, victim)
+    simulation.wait(lambda: victim.replica.core.status().votes)
+    # With another one down its vote is needed.
+    simulation.processes[0].crash()
+    agree(simulation, victim)
+    simulation.processes[0].start()
+    agree(simulation, simulation.processes[0])
+    simulation.audit()
+
+
+def test_two_down_stop_the_chain_and_come_back() -> None:
+    simulation = start()
+    left, gone = simulation.processes[:2], simulation.processes[2:]
+    for process in gone:
+        process.crash()
+    id_ = simulation.hand_in(left[0], simulation.load.make_probe(1))
+    simulation.kernel.run_until(simulation.kernel.now_us + 30 * SECOND)
+    assert len(set(heights(left))) == 1
+    assert not simulation.is_final(id_, left)
+    for process in left:
+        status = process.replica.core.status()
+        assert len(process.replica.list_voters()) + 1 < process.replica.validators.quorum
+        assert "transactions are pending" in status.reasons
+        assert set(status.silent) <= {item.code for item in gone}
+        assert process.replica.stalled_ms() > 15_000
+    for process in gone:
+        process.start()
+    simulation.wait(lambda: simulation.is_final(id_))
+    simulation.audit()
+
+
+@pytest.mark.parametrize("is_validator", [True, False])
+def test_a_peer_that_joins_late_catches_up(is_validator: bool) -> None:
+    simulation = Simulation(3, Plan(observers=1))
+    late = simulation.processes[3 if is_validator else 4]
+    others = [process for process in simulation.processes if process is not late]
+    for process in others:
+        process.start()
+    simulation.kernel.run_until(1 * SECOND)
+    for _ in range(90):
+        agree(simulation, others[0])
+    rotate(simulation, others[1])
+    for _ in range(5):
+        agree(simulation, others[0])
+    assert simulation.chain.height > 90
+    late.start()
+    simulation.wait(
+        lambda: late.replica.store.height >= others[0].replica.store.height, 20 * SECOND
+    )
+    agree(simulation, late)
+    assert late.replica.core.status().epoch == 1
+    simulation.audit()
+
+
+def rotate(simulation: Simulation, process: Process) -> None:
+    """A region takes a new validator key: an epoch ends."""
+    code = simulation.population.regions[1]
+    epoch = process.replica.core.status().epoch
+    raw = simulation.load.make_voter_rotation(code, process.replica.store.height)
+    id_ = simulation.hand_in(process, raw)
+    simulation.wait(lambda: simulation.is_final(id_))
+    simulation.wait(lambda: process.replica.core.status().epoch == epoch + 1)
+
+
+def test_epochs_follow_each_other() -> None:
+    simulation = start(observers=1)
+    for _ in range(3):
+        rotate(simulation, simulation.processes[1])
+        agree(simulation, simulation.processes[4])
+    assert {process.replica.core.status().epoch for process in simulation.processes} == {3}
+    simulation.audit()
+
+
+def test_a_last_block_certified_beside_nullifies_of_half_is_final_all_the_same() -> None:
+    """Two give up on the view in which the epoch's last block is certified.
+
+    They cannot finalize it there any more, so that the two finalizes of the others are all that it
+    gets in that view. It is proposed again, as it is, and becomes final in a later one.
+    """
+    simulation = start()
+    links, population = simulation.links, simulation.population
+    status = simulation.processes[0].replica.core.status()
+    leader = status.leader
+    deaf = [code for code in population.regions if code != leader][:2]
+    (other,) = [code for code in population.regions if code not in (leader, *deaf)]
+    apart = [(deaf[0], deaf[1]), (deaf[1], deaf[0]), *((other, code) for code in deaf)]
+    links.block(apart, is_noticed=False)
+    said: dict[tuple[VoteKind, View], set[str]] = {}
+
+    def listen(code: str, frame: Frame) -> None:
+        message = decode_message(frame.message) if isinstance(frame, Consensus) else None
+        if isinstance(message, VoteMessage):
+            vote = message.signed.vote
+            said.setdefault((vote.kind, vote.view), set()).add(code)
+        elif isinstance(message, Proposal) and code == leader:
+            more = [*apart, *((leader, item) for item in deaf)]
+            simulation.kernel.after(0, "cut off", lambda: links.block(more, is_noticed=False))
+
+    simulation.listeners.append(listen)
+    raw = simulation.load.make_voter_rotation(population.regions[1], simulation.chain.height)
+    process = next(item for item in simulation.processes if item.code == leader)
+    id_ = simulation.hand_in(process, raw)
+    simulation.wait(lambda: said.get((VoteKind.NULLIFY, status.view), set()) >= set(deaf))
+    assert said[VoteKind.FINALIZE, status.view] == {leader, other}
+    assert not simulation.is_final(id_)
+    simulation.listeners.clear()
+    links.unblock()
+    simulation.wait(lambda: simulation.is_final(id_))
+    simulation.wait(
+        lambda: {item.replica.voters for item in simulation.processes} == {process.replica.voters}
+    )
+    store = process.replica.store
+    place = store.find_transaction(id_)
+    assert place is not None
+    header = simulation.chain.blocks[place[0]].block.header
+    assert header.view == status.view
+    assert header.is_last_of_epoch
+    end = store.get_epoch_end(0)
+    assert end is not None
+    assert Certificate.decode(end.finalization).view > status.view
+    assert agree(simulation, process)
+    simulation.audit()
+
+
+@pytest.mark.parametrize("which", ["store_disk", "journal_disk"])
+def test_the_power_may_fail_at_every_write(which: str) -> None:
+    """At each write boundary of one peer's store and journal in turn, from the very first on."""
+    for writes in range(14):
+        simulation = Simulation(7, Plan())
+        victim = simulation.processes[0]
+        disk: SimulatedDisk = getattr(victim, which)
+        disk.writes_left = writes
+        for process in simulation.processes:
+            process.start()
+        for _ in range(60):
+            simulation.kernel.run_until(simulation.kernel.now_us + 100 * MS)
+            simulation.load.submit_some(simulation.processes)
+            if not victim.is_up:
+                break
+        assert not victim.is_up
+        disk.writes_left = None
+        victim.start()
+        agree(simulation, simulation.processes[1])
+        agree(simulation, victim)
+        simulation.audit()
