@@ -13,6 +13,7 @@ from ledger.x509 import verify_root
 from node.ceremony import assemble, check_entry, check_founding
 from node.cli.keys import read_code
 from node.cli.output import AsJson, CommandError, print_note, show_fields, write_file
+from node.cli.replay import replay
 from node.config import (
     FILE_NAME,
     Config,
@@ -133,6 +134,9 @@ def run(config: ConfigPath = Path(FILE_NAME)) -> None:
     loaded = load_config(config)
     setup_logs(loaded.log_level)
     raise typer.Exit(run_peer(loaded))
+
+
+app.command()(replay)
 
 
 def _read_member(text: str) -> Certified:
