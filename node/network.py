@@ -103,6 +103,7 @@ class Network:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sync_only = 0
         self._incoming = 0
+        self._is_stopping = False
         self.garbage = 0
         self.port = 0
 
@@ -124,6 +125,7 @@ class Network:
 
     async def stop(self) -> None:
         """Hang up on everybody."""
+        self._is_stopping = True
         if self._server is not None:
             self._server.close()
         tasks = [*self._dialers.values(), *self._tasks]
@@ -252,6 +254,10 @@ class Network:
             await self._run(reader, writer)
         except (OSError, TimeoutError, NetworkError, LedgerError, EOFError) as error:
             _log.info("a connection ended: %s", error)
+        except asyncio.CancelledError:
+            # The streams of Python 3.11 log the handler's cancellation as an error.
+            if not self._is_stopping:
+                raise
         finally:
             self._tasks.discard(task)
             self._incoming -= 1
