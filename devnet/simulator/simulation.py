@@ -39,7 +39,7 @@ from node.mempool import MempoolLimits
 LIVENESS_US: Final = 60 * SECOND
 SAMPLE_US: Final = 250 * MS
 LIMITS: Final = ConsensusLimits(
-    block_interval_ms=20,
+    block_interval_ms=50,
     delta_ms=300,
     heartbeat_ms=3_000,
     max_block_bytes=64 * 1024,
