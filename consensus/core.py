@@ -173,13 +173,16 @@ class Core(Conduct):
     def records(self) -> tuple[bytes, ...]:
         """All journal records that still count, to begin a new journal file with.
 
-        Empty for a peer that does not vote: its journal file stays as it is.
+        They may hold votes that are yet to be persisted. Empty for a peer without a vote or a
+        journal, which never persists anything.
         """
-        if not self._may_vote:
+        if not self._may_vote and self._silenced is None:
             return ()
         records: list[Record] = [Opened(self._epoch, self._validators.hash)]
         records += [Held(certificate) for certificate in self._ancestry.list_all()]
         records += self._voting.list_all()
+        if self._silenced is not None:
+            records.append(self._silenced)
         return tuple(encode_record(record) for record in records)
 
     def status(self) -> Status:

@@ -71,6 +71,7 @@ class State:
         self._view = View(1)
         self._now_ms = 0
         self._stored_view = View(0)
+        self._silenced: Silenced | None = None
         self._pending = False
         self._is_over = False
         self._request: Propose | None = None
@@ -95,6 +96,7 @@ class State:
                 self._voting.restore(record)
                 self._tally.add(record.signed, is_wanted=False, is_verified=True)
                 self._view = max(self._view, vote.view)
+        self._silenced = journal.silenced
         self._may_vote = journal.silenced is None
         return True
 
@@ -216,7 +218,8 @@ class State:
             or not signed.is_valid(self._validators, self._is_valid)
         ):
             return False
-        self._out.append(Persist((encode_record(Silenced(signed)),), None, True))
+        self._silenced = Silenced(signed)
+        self._persist(self._silenced, sync=True)
         self._out.append(KeyElsewhere(signed))
         self._may_vote = False
         self._recovery.is_over = True

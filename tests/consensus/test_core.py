@@ -963,6 +963,7 @@ def test_10a_a_newer_vote_of_ones_own_silences_for_the_epoch() -> None:
     journal = replay([*Solo().journal, *again.journal])
     assert journal is not None
     assert journal.silenced == Silenced(own)
+    assert replay(again.core.records()) == journal
     third = Solo(journal=journal, recovering=True)
     for sender in (1, 2, 3):
         third.receive(sender, report(third))
