@@ -743,6 +743,19 @@ def test_8_and_proposes_an_empty_block_if_it_does_not_come() -> None:
     assert [request.empty_only for request in solo.found(Propose)] == [True]
 
 
+def test_8_what_was_asked_for_transactions_that_no_longer_wait_is_not_proposed() -> None:
+    solo = Solo(me=1)
+    solo.feed(PendingChanged(True))
+    assert solo.found(Propose)
+    solo.feed(PendingChanged(False))
+    solo.propose(1, GENESIS, A)
+    assert solo.said() == []
+    solo.feed(PendingChanged(True))
+    assert solo.found(Propose)
+    solo.propose(1, GENESIS, A)
+    assert kinds(solo.said()) == [(NOTARIZE, 1)]
+
+
 def test_8a_with_too_many_unfinalized_ancestors_only_empty_blocks() -> None:
     solo = Solo(me=1, settings=Settings(max_unfinalized=4))
     for view in range(1, 5):
