@@ -59,18 +59,21 @@ class Launcher:
         """The labels of the nodes that run."""
         return [label for label, process in self._processes.items() if process.is_running]
 
-    def start(self, labels: Sequence[str] = (), **environment: str) -> None:
+    def start(self, labels: Sequence[str] | None = None, **environment: str) -> None:
         """Start nodes, all of them unless named."""
-        for label in labels or self._processes:
+        for label in self._choose(labels):
             self._processes[label].start(**environment)
+
+    def _choose(self, labels: Sequence[str] | None) -> list[str]:
+        return list(self._processes if labels is None else labels)
 
     def kill(self, name: str) -> None:
         """End a node as a crash would."""
         self.process(name).kill()
 
-    def stop(self, labels: Sequence[str] = (), seconds: float = STOP_S) -> list[str]:
+    def stop(self, labels: Sequence[str] | None = None, seconds: float = STOP_S) -> list[str]:
         """Stop nodes side by side; the labels of those that had to be killed."""
-        named = [self._processes[label] for label in labels or self._processes]
+        named = [self._processes[label] for label in self._choose(labels)]
         for process in named:
             process.ask_to_stop()
         deadline = time.monotonic() + seconds
@@ -83,10 +86,13 @@ class Launcher:
     # --- readiness
 
     def wait_ready(
-        self, labels: Sequence[str] = (), seconds: float = READY_S, progress: Progress = ignore
+        self,
+        labels: Sequence[str] | None = None,
+        seconds: float = READY_S,
+        progress: Progress = ignore,
     ) -> None:
         """Wait until nodes can do their work; raises DevnetError that says what is missing."""
-        waiting = list(labels or self._processes)
+        waiting = self._choose(labels)
         total, deadline = len(waiting), time.monotonic() + seconds
         reasons: dict[str, str] = {}
         while waiting:

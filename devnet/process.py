@@ -35,6 +35,8 @@ class NodeProcess:
         if self._child is not None:
             if self._child.poll() is None:
                 return self._child.pid
+            if self._child.stdin is not None:
+                self._child.stdin.close()
             self._child = None
         pid = _read_pid(self._folder.pid(self.label))
         config = str(self._folder.config(self.label))
