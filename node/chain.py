@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from node.errors import make_fork
 from node.execution import Parent, parent_of_sealed, parent_of_store
 
 
@@ -78,6 +79,8 @@ class Chain:
         branch = [item for item in self.list_branch(hash_) if item.height > self.decided_height]
         if not branch:
             return []
+        if branch[0].block.header.parent != self.decided_hash:
+            raise make_fork(hash_, self.decided_hash)
         self._decided += branch
         kept = {sealed.block.hash for sealed in self._decided}
         for sealed in sorted(self._sealed.values(), key=lambda item: item.height):

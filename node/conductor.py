@@ -128,8 +128,8 @@ class Conductor:
                 self._replica.outbox.say(lambda: self._ports.send([to], frame))
             case acts.Judge(proposal):
                 self._judge(proposal)
-            case acts.Fetch(block, _, signers):
-                self._fetch(block, signers)
+            case acts.Fetch(block, certificate, signers):
+                self._fetch(block, signers, certificate.view)
             case acts.Propose():
                 self._propose(action)
             case acts.SetTimer():
@@ -146,6 +146,7 @@ class Conductor:
                 self._certified = certificate.block
                 self.update_pending()
             case acts.Finalized(certificate) | acts.EpochEnded(certificate):
+                self._replica.fetch.prune(certificate.view)
                 self._replica.finalize(certificate)
             case acts.OlderEpoch(to, epoch):
                 self._send_epoch_end(to, epoch)
@@ -287,7 +288,7 @@ class Conductor:
             raise FormatError("epoch, view or proposer is not the vote's")
         return block
 
-    def _fetch(self, hash_: Digest, signers: Sequence[Code]) -> None:
+    def _fetch(self, hash_: Digest, signers: Sequence[Code], view: int) -> None:
         if not self._replica.is_validator:
             return  # those without a vote follow by block sync
         header = self._find_executed(hash_)
@@ -304,7 +305,7 @@ class Conductor:
             )
         self._replica.counters.fetches += 1
         if self._replica.chain.get(hash_) is None:
-            self._replica.fetch.want_block(hash_, signers)
+            self._replica.fetch.want_block(hash_, signers, view)
 
     def _find_executed(self, hash_: Digest) -> Header | None:
         """The header of a block that is executed here, final or not."""

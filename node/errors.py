@@ -4,6 +4,7 @@ NodeError
 ├── Refused             a submission that can never be ordered, or not now (`retry` says which)
 ├── ConfigError         the operator's files do not fit together
 ├── Diverged            this peer computed other roots than a certified block has: it stops
+├── Fork                two blocks are final that are no ancestors of each other: it stops
 └── NetworkError        the other peer is not who it should be, or speaks garbage
 """
 
@@ -39,6 +40,20 @@ class Diverged(NodeError):
     """A certified block has other roots than this peer computed."""
 
     code = "diverged"
+
+
+class Fork(NodeError):
+    """More validators are faulty than the protocol bears."""
+
+    code = "fork"
+
+
+def make_fork(one: bytes, other: bytes) -> Fork:
+    """The error of two final blocks."""
+    return Fork(
+        f"block {one.hex()} is final, and so is {other.hex()}, which is not its ancestor: more "
+        "than a third of the validators signed twice. This peer stops; keep its folder as evidence."
+    )
 
 
 class NetworkError(NodeError):

@@ -21,6 +21,7 @@ MAX_WANTED_HASHES = 4096
 @dataclass(slots=True)
 class _Wanted:
     signers: tuple[str, ...]
+    view: int
     turn: int = 0
 
 
@@ -32,7 +33,7 @@ class Fetch:
         self._is_checking = is_checking
         self._ports = ports
         self._blocks: dict[Digest, _Wanted] = {}
-        self._is_set = False
+        self._due_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -41,11 +42,11 @@ class Fetch:
         """Whether this block's body is asked for."""
         return hash_ in self._blocks
 
-    def want_block(self, hash_: Digest, signers: Sequence[str]) -> None:
-        """Ask for the body of a certified block."""
+    def want_block(self, hash_: Digest, signers: Sequence[str], view: int) -> None:
+        """Ask for the body of a block that was certified in `view`."""
         if hash_ not in self._blocks and len(self._blocks) >= MAX_WANTED_BLOCKS:
             del self._blocks[next(iter(self._blocks))]
-        self._blocks[hash_] = _Wanted(tuple(signers))
+        self._blocks[hash_] = _Wanted(tuple(signers), view)
         self._ask_block(hash_)
         self._set()
 
@@ -56,6 +57,11 @@ class Fetch:
     def got(self, hash_: Digest) -> None:
         """The body is here, or no longer wanted."""
         self._blocks.pop(hash_, None)
+
+    def prune(self, view: int) -> None:
+        """A block certified in this view is final: what is older is final too, or has lost."""
+        for hash_ in [hash_ for hash_, wanted in self._blocks.items() if wanted.view < view]:
+            del self._blocks[hash_]
 
     def clear(self) -> None:
         """Nothing is wanted any more."""
@@ -76,13 +82,13 @@ class Fetch:
             self._ports.send([source], WantTransactions(tuple(missing)))
 
     def _set(self, after_ms: int = RETRY_MS) -> None:
-        if not self._is_set:
-            self._is_set = True
-            at_ms = self._ports.monotonic_ms() + after_ms
+        at_ms = self._ports.monotonic_ms() + after_ms
+        if self._due_ms is None or at_ms < self._due_ms:
+            self._due_ms = at_ms
             self._ports.set_timer("fetch", at_ms, self._retry)
 
     def _retry(self) -> None:
-        self._is_set = False
+        self._due_ms = None
         for hash_ in list(self._blocks):
             self._ask_block(hash_)
         incomplete = self._judge.list_incomplete()

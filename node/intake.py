@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from contracts import machine
+from ledger.crypto import sha256
 from ledger.errors import LedgerError
 from ledger.primitives import Digest, PublicKey
 from ledger.result import Result, decode_result
@@ -145,7 +146,7 @@ class Intake:
         """Put a checked transaction into the mempool; raises Refused if it is too late for that."""
         transaction = pending.transaction
         if self._store.find_transaction(transaction.id) is not None:
-            raise Refused("the transaction is final already", "final")
+            raise Refused("the transaction is just becoming final", "busy", retry=True)
         if transaction.until <= self._store.height:
             raise Refused("until passed while the signatures were checked", "expired")
         if not self._mempool.has_id(transaction.id):
@@ -207,6 +208,9 @@ class Intake:
         """Take transactions that another peer offers; what cannot be used now is left."""
         jobs: list[Job] = []
         for raw in raws:
+            hash_ = sha256(raw)
+            if hash_ in self._checking or self._mempool.get(hash_) is not None:
+                continue  # offered again; not worth decoding
             try:
                 transaction = self._decode(raw)
                 if self._is_known(transaction):

@@ -13,8 +13,10 @@ votes again in an epoch that has a new key of it (DESIGN section 3, recovery).
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from consensus import journal as core_journal
 from ledger import codec
 from ledger.block import decode_header
+from ledger.errors import LedgerError
 from ledger.keyvalue import Change, KeyValue, prefix_end
 from ledger.primitives import Digest, PublicKey
 from node.frames import BlockBody
@@ -108,11 +110,11 @@ def adopt(journal: KeyValue, store: KeyValue, fresh: bytes, keys: Iterable[Publi
     """Tie a journal to the store beside it; False where it is not the one that was there.
 
     Both get the mark `fresh` when both are new; the store carries it under the same key. A journal
-    that is not the store's takes the store's mark, loses what it holds of consensus, and `keys`,
-    the validator keys that the lost one may have been about, are barred.
+    that is not the store's, or that is damaged, takes the store's mark, loses what it holds of
+    consensus, and `keys`, the validator keys that the lost one may have been about, are barred.
     """
     mine, theirs = journal.get(MARK_KEY), store.get(MARK_KEY)
-    if mine is not None and mine == theirs:
+    if mine is not None and mine == theirs and _is_whole(journal):
         return True
     is_empty = next(journal.scan(b"j", b"k"), None) is None
     if theirs is None and is_empty:
@@ -126,3 +128,12 @@ def adopt(journal: KeyValue, store: KeyValue, fresh: bytes, keys: Iterable[Publi
     journal.write([*changes, (MARK_KEY, theirs or fresh)], sync=True)
     store.write([(MARK_KEY, theirs or fresh)], sync=True)
     return False
+
+
+def _is_whole(journal: KeyValue) -> bool:
+    """Whether its records of consensus can be read."""
+    try:
+        core_journal.replay(record for _, record in journal.scan(b"j", b"k"))
+    except LedgerError:
+        return False
+    return True

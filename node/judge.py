@@ -228,6 +228,7 @@ class Judge:
 
     def _forget(self, hash_: Digest) -> None:
         parked = self._parked.pop(hash_)
+        self._ports.cancel_timer(f"ahead {hash_.hex()}")
         for missing in parked.missing:
             self._unwant(missing, hash_)
 
@@ -348,7 +349,6 @@ class Judge:
 
     def _end(self, parked: Parked, outcome: Outcome, reason: str) -> None:
         self._forget(parked.block.hash)
-        self._ports.cancel_timer(f"ahead {parked.block.hash.hex()}")
         for heard in parked.heard:
             heard(outcome, reason)
 

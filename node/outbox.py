@@ -3,6 +3,8 @@
 1. An item leaves at once when nothing before it waits.
 2. Behind a write that must be synced everything waits until the disk has it.
 3. Writes that wait together go to the disk together: one fsync for all of them.
+4. A write without sync holds nothing back. The disk keeps the order of writes, so that a later sync
+   covers it.
 """
 
 from collections import deque
@@ -36,8 +38,11 @@ class Outbox:
 
     def persist(self, changes: Sequence[Change], sync: bool) -> None:
         """Write before anything that is said later."""
-        self._waiting.append(_Write(tuple(changes), sync))
-        self._pump()
+        if sync or self._waiting or self._is_writing:
+            self._waiting.append(_Write(tuple(changes), sync))
+            self._pump()
+        else:
+            self._write(changes, False, _ignore)
 
     def say(self, speak: Callable[[], None]) -> None:
         """Speak once everything before is on the disk."""
@@ -59,10 +64,14 @@ class Outbox:
         writes = [item for item in self._waiting if isinstance(item, _Write)]
         said = [item for item in self._waiting if not isinstance(item, _Write)]
         self._waiting = deque(said)
-        self._is_writing = True
         changes = [change for item in writes for change in item.changes]
-        self._write(changes, any(item.sync for item in writes), self._written)
+        self._is_writing = any(item.sync for item in writes)
+        self._write(changes, self._is_writing, self._written if self._is_writing else _ignore)
 
     def _written(self) -> None:
         self._is_writing = False
         self._pump()
+
+
+def _ignore() -> None:
+    """Nobody waits for a write without sync."""

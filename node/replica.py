@@ -31,7 +31,7 @@ from ledger.store import Store
 from node.chain import Chain
 from node.conductor import Conductor
 from node.epochs import compute_epoch, find_root, find_voice
-from node.errors import Diverged
+from node.errors import Diverged, Fork
 from node.execution import compute_validator_set
 from node.fetch import Fetch
 from node.frames import (
@@ -147,7 +147,7 @@ class Replica:
             self._domain,
             self._synced,
             lambda block, reason: self.diverge(block.hash, reason),
-            lambda: self.chain.decided_height,
+            lambda: (self.chain.decided_height, self.chain.decided_hash),
             lambda: self._unreached is not None,
         )
         self.conductor = Conductor(self, ports, journal)
@@ -269,11 +269,17 @@ class Replica:
             case WantRange():
                 self.sync.serve(sender, frame)
             case Range():
-                self.sync.receive(sender, frame)
+                self._receive_range(sender, frame)
             case Hello():
                 self.sync.hear_height(sender, frame.height)
             case Notice(code, detail):
                 _log.warning("%s says: %s: %s", sender, code, detail)
+
+    def _receive_range(self, sender: str, range_: Range) -> None:
+        try:
+            self.sync.receive(sender, range_)
+        except Fork as error:
+            self.stop(error)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         self.intake.receive(raws, sender)
@@ -336,7 +342,11 @@ class Replica:
             else:
                 self._tell_stored(certificate)
             return
-        blocks = self.chain.decide(certificate.block)
+        try:
+            blocks = self.chain.decide(certificate.block)
+        except Fork as error:
+            self.stop(error)
+            return
         if blocks:
             self._commits.append((blocks, certificate))
             self._commit_next()

@@ -12,6 +12,8 @@ from node.mempool import Mempool
 from node.ports import Ports
 from node.sync import compose_range
 
+MAX_ANSWER_BYTES = 4 * 1024 * 1024  # of transactions; what is left out is asked for again
+
 
 class Serving:
     """Answers out of mempool, unfinalized blocks, journal and store."""
@@ -27,18 +29,20 @@ class Serving:
 
     def send_transactions(self, to: str, hashes: Sequence[Digest]) -> None:
         """Those of the transactions that are here and not final yet."""
-        found: list[bytes] = []
+        found: dict[Digest, bytes] = {}
         wanted = dict.fromkeys(hashes)
-        for hash_ in hashes:
+        for hash_ in wanted:
             pending = self._mempool.get(hash_)
             if pending is not None:
-                found.append(pending.transaction.raw)
-                del wanted[hash_]
-        if wanted:
+                found[hash_] = pending.transaction.raw
+        if len(found) < len(wanted):
             for sealed in self._chain:
-                found += [item.raw for item in sealed.transactions if item.hash in wanted]
-        if found:
-            self._ports.send([to], Transactions(tuple(found[:MAX_BATCH])))
+                for item in sealed.transactions:
+                    if item.hash in wanted:
+                        found[item.hash] = item.raw
+        raws = limit_size(list(found.values()), MAX_ANSWER_BYTES)
+        if raws:
+            self._ports.send([to], Transactions(tuple(raws)))
 
     def send_block(self, to: str, hash_: Digest) -> None:
         """A block with its body, final or not."""
@@ -72,3 +76,13 @@ def body_of_sealed(sealed: SealedBlock) -> BlockBody:
         tuple(item.raw for item in sealed.transactions),
         sealed.block.parent_certificate,
     )
+
+
+def limit_size(raws: Sequence[bytes], most_bytes: int) -> Sequence[bytes]:
+    """As many from the beginning as fit into one frame."""
+    size = 0
+    for count, raw in enumerate(raws[:MAX_BATCH]):
+        size += len(raw)
+        if size > most_bytes:
+            return raws[:count]
+    return raws[:MAX_BATCH]

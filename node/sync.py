@@ -25,8 +25,9 @@ from ledger.block import Block, decode_header, make_block_of_parts
 from ledger.codec import encode
 from ledger.crypto import Domain, sha256
 from ledger.errors import FormatError, LedgerError
-from ledger.primitives import Epoch
+from ledger.primitives import Digest, Epoch
 from ledger.store import Store
+from node.errors import make_fork
 from node.frames import MAX_RANGE, MAX_RANGE_BYTES, BlockBody, Range, WantRange
 from node.judge import Judge, Outcome
 from node.ports import Ports
@@ -58,7 +59,7 @@ class Sync:
         domain: Domain,
         on_synced: Callable[[Certificate, Block], None],
         on_diverged: Callable[[Block, str], None],
-        decided_height: Callable[[], int],
+        decided: Callable[[], tuple[int, Digest]],
         is_behind: Callable[[], bool],
     ) -> None:
         self._store = store
@@ -67,7 +68,7 @@ class Sync:
         self._domain = domain
         self._on_synced = on_synced
         self._on_diverged = on_diverged
-        self._decided_height = decided_height
+        self._decided = decided
         self._is_behind = is_behind
         self._heights: dict[str, int] = {}
         self._asked = ""
@@ -108,7 +109,7 @@ class Sync:
             self._set_timer(after_ms, self._ask)
 
     def _is_wanted(self) -> bool:
-        decided = self._decided_height()
+        decided = self._decided()[0]
         return self._is_behind() or any(height > decided for height in self._heights.values())
 
     def _set_timer(self, after_ms: int, fire: Callable[[], None]) -> None:
@@ -119,7 +120,7 @@ class Sync:
         self._due_ms = None
         if self.is_running or not self._is_wanted():
             return
-        decided = self._decided_height()
+        decided = self._decided()[0]
         connected = self._ports.list_connected()
         ahead = [code for code in connected if self._heights.get(code, 0) > decided]
         peers = ahead or connected
@@ -185,8 +186,11 @@ class Sync:
         for (above, _), (block, _) in pairwise(blocks):
             if block.header.parent != above.hash:
                 raise FormatError("the blocks of the range do not follow each other")
-        decided = self._decided_height()
-        return [pair for pair in blocks if pair[0].header.height > decided], certificate
+        height, hash_ = self._decided()
+        fresh = [pair for pair in blocks if pair[0].header.height > height]
+        if fresh and fresh[0][0].header.parent != hash_:
+            raise make_fork(certificate.block, hash_)
+        return fresh, certificate
 
     def _feed(self) -> None:
         self._set_timer(PROGRESS_TIMEOUT_MS, self._give_up)
@@ -224,7 +228,7 @@ class Sync:
     def resume(self) -> None:
         """Blocks became final here: go on where more is known to be final."""
         target = self._target
-        if target is not None and target.last.header.height <= self._decided_height():
+        if target is not None and target.last.header.height <= self._decided()[0]:
             self._end_target()
         if self._is_wanted():
             self.want(0)
