@@ -5,7 +5,7 @@
 2. After the handshake final state says who the other side is. An active node, or a member of the
    running epoch whatever its status, gets the full channel. Everybody else under a recorded root
    gets the sync channel: block ranges are answered, at a bounded rate, and nothing else is
-   listened to.
+   listened to. When what final state says changes, the connection ends and is judged anew.
 3. Both sides say hello first: version, genesis hash, code, final height, clock. Another genesis or
    version is told so and let go.
 4. Who sends garbage is told what was wrong, let go, and dialled again only after a growing delay
@@ -32,7 +32,7 @@ from node.config import Config, parse_address
 from node.errors import NetworkError
 from node.frames import Frame, Hello, Notice, Range, WantRange, encode_frame
 from node.link import Link, LinkLimits, describe_garbage
-from node.tls import RemotePeer, Standing, identify_peer, make_client_context, make_server_context
+from node.tls import RemotePeer, identify_peer, make_client_context, make_server_context
 
 _log = logging.getLogger("suanlian.network")
 
@@ -72,6 +72,7 @@ class Listener(Protocol):
 class Contact:
     """What is known of a connected peer."""
 
+    remote: RemotePeer
     link: Link
     is_full: bool
     height: int
@@ -193,10 +194,20 @@ class Network:
                 if code not in self._dialers:
                     task = asyncio.create_task(self._dial(code), name=f"dial {code}")
                     self._dialers[code] = task
+            self._end_lapsed()
             if time.monotonic() - said_hello > HELLO_S:
                 said_hello = time.monotonic()
                 self.send(self.list_connected(), self._hello())
             await asyncio.sleep(REFRESH_S)
+
+    def _end_lapsed(self) -> None:
+        """End full channels of those who may no longer speak."""
+        for contact in list(self._contacts.values()):
+            if contact.is_full and not self._may_speak(contact.remote):
+                code = contact.link.code
+                _log.warning("%s is no active node any more", code)
+                ending = contact.link.end("not-active", f"{code} is not an active node any more")
+                self._keep(asyncio.create_task(ending, name=f"end {code}"))
 
     def _list_targets(self) -> dict[str, str]:
         """Code and address of everybody that this peer dials (rule 1)."""
@@ -291,8 +302,8 @@ class Network:
         return None if node is None else node.peer_key
 
     def _may_speak(self, remote: RemotePeer) -> bool:
-        """Rule 2."""
-        if remote.standing is not Standing.LISTED:
+        """Rule 2, in final state as it is now."""
+        if self._find_peer_key(remote.code) != remote.certificate.public_key:
             return False
         if remote.code in self._listener.voters:
             return True
@@ -327,7 +338,7 @@ class Network:
         if hello.code != remote.code:
             raise NetworkError("the hello names another code than the certificate", "wrong-code")
         offset_ms = hello.time_ms - time.time_ns() // 1_000_000
-        return Contact(link, self._may_speak(remote), hello.height, offset_ms)
+        return Contact(remote, link, self._may_speak(remote), hello.height, offset_ms)
 
     async def _carry(self, contact: Contact) -> None:
         """A full channel: everything that comes is the replica's."""
@@ -367,6 +378,8 @@ class Network:
         try:
             while not link.is_closed:
                 frame = await link.read()
+                if self._may_speak(contact.remote):
+                    return  # it became active: connected anew, it gets the full channel
                 if isinstance(frame, WantRange):
                     link.send(encode_frame(self._listener.serve_range(frame)))
                 await asyncio.sleep(1 / limits.sync_requests_per_s)
