@@ -116,6 +116,10 @@ class Judge:
         """
         parked = self._parked.get(block.hash)
         if parked is None:
+            reason = self._find_fault(block)
+            if reason:
+                heard(Outcome.INVALID, reason)
+                return
             self._make_room()
             parked = Parked(block, [None] * len(block.transaction_hashes), {})
             self._parked[block.hash] = parked
@@ -277,8 +281,13 @@ class Judge:
         assert self.validators is not None
         if header.validators_hash != self.validators.hash:
             raise InvalidBlock("the block is of another validator set")
-        if len(block.transaction_hashes) > self._limits.transactions:
-            raise InvalidBlock(f"more than {self._limits.transactions} transactions")
+
+    def _find_fault(self, block: Block) -> str:
+        """What is wrong with a block whatever its parent; not worth waiting for anything."""
+        hashes = block.transaction_hashes
+        if len(hashes) > self._limits.transactions:
+            return f"more than {self._limits.transactions} transactions"
+        return "a transaction stands twice" if len(set(hashes)) < len(hashes) else ""
 
     def _check_transactions(
         self, parked: Parked, transactions: Sequence[Transaction], parent: Parent
