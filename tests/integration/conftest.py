@@ -25,6 +25,7 @@ def slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def scene(slot: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A network of which the industry node is not started, so that tests can play it."""
-    with run_network(tmp_path_factory.mktemp("network") / "devnet", "industry-i") as running:
+    """A network of which the industry nodes are not started, so that tests can play them."""
+    folder = tmp_path_factory.mktemp("network") / "devnet"
+    with run_network(folder, "industry-i", "industry-j") as running:
         yield running

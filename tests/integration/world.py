@@ -15,7 +15,7 @@ from devnet.scene import Scene
 HOME = "region-52"
 SLOTS = 2  # networks at a time, over all workers
 EPOCH_MS = 2_000
-SPEC = DevnetSpec(rules=make_short_rules(EPOCH_MS), industries=("I",))
+SPEC = DevnetSpec(rules=make_short_rules(EPOCH_MS), industries=("I", "J"))
 
 
 @contextlib.contextmanager
