@@ -56,35 +56,23 @@ def is_digest(value: Value) -> TypeGuard[bytes]:
 
 
 def _ordered(value: Value, depth: int) -> Value:
+    """The value with its maps in order; scalars are let through without a call of their own."""
     kind = type(value)
     if kind in _SCALARS:
         return value
     if depth == 0:
         raise EncodingError(f"nested deeper than {MAX_DEPTH}", "too-deep")
     if kind is dict:
-        last = ""
-        first = True
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str:
                 raise EncodingError("a map key is not text")
-            if not first and key <= last:
-                return {key: _ordered(value[key], depth - 1) for key in _sorted_keys(value)}
-            last, first = key, False
-            if type(item) not in _SCALARS:
-                return {key: _ordered(value[key], depth - 1) for key in _sorted_keys(value)}
-        return value
+        return {
+            key: item if type(item := value[key]) in _SCALARS else _ordered(item, depth - 1)
+            for key in sorted(value)
+        }
     if kind is list or kind is tuple:
-        for item in value:
-            if type(item) not in _SCALARS:
-                return [_ordered(item, depth - 1) for item in value]
-        return value
+        return [item if type(item) in _SCALARS else _ordered(item, depth - 1) for item in value]
     raise EncodingError(f"{kind.__name__} has no canonical encoding")
-
-
-def _sorted_keys(value: dict[str, Value]) -> list[str]:
-    if any(type(key) is not str for key in value):
-        raise EncodingError("a map key is not text")
-    return sorted(value)
 
 
 def _check(value: Value, depth: int) -> None:

@@ -12,7 +12,7 @@ from node.frames import WantBlock, WantTransactions
 from node.judge import Judge, Parked
 from node.ports import Ports
 
-GRACE_MS = 20  # what a block names is on its way from elsewhere as a rule
+GRACE_MS = 150  # what a block names is on its way from elsewhere as a rule, or being checked
 RETRY_MS = 250
 MAX_WANTED_BLOCKS = 64
 MAX_WANTED_HASHES = 4096

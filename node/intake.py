@@ -9,6 +9,7 @@
 3. What another peer sent is only kept in memory, and judged by the newest certified state.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -66,7 +67,7 @@ class Intake:
         self._best_state = best_state
         self._on_added = on_added
         self._accepted: dict[Digest, Transaction] = {}
-        self._recent: dict[Digest, Status] = {}
+        self._recent: OrderedDict[Digest, Status] = OrderedDict()
         self._waiters: dict[Digest, list[Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
         self._checking: set[Digest] = set()  # hashes of the same
@@ -384,7 +385,7 @@ class Intake:
     def _remember(self, status: Status) -> None:
         self._recent[status.id] = status
         if len(self._recent) > MAX_RECENT:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
 
 
 def _status_of(result: Result) -> Status:

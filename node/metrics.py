@@ -24,10 +24,12 @@ class Metrics:
         )
         self._transactions = Counter(
             "suanlian_transactions",
-            "Final transactions since the start, by outcome",
+            "Results of final blocks since the start, by outcome",
             ["outcome"],
             registry=self._registry,
         )
+        self._ok = self._transactions.labels("ok")
+        self._failed = self._transactions.labels("failed")
         self._sizes = Histogram(
             "suanlian_block_transactions",
             "Transactions in a final block",
@@ -46,8 +48,11 @@ class Metrics:
         self._blocks.inc(len(blocks))
         for block in blocks:
             self._sizes.observe(len(block.transactions))
+            failed = 0
             for result in block.results:
-                self._transactions.labels("ok" if result.code == "ok" else "failed").inc()
+                failed += result.code != "ok"
+            self._ok.inc(len(block.results) - failed)
+            self._failed.inc(failed)
         self._age.set((self._now_ms() - blocks[-1].block.header.time_ms) / 1000)
 
     def render(self) -> bytes:
