@@ -68,7 +68,7 @@ class Intake:
         self._on_added = on_added
         self._accepted: dict[Digest, Transaction] = {}
         self._recent: OrderedDict[Digest, Status] = OrderedDict()
-        self._waiters: dict[Digest, list[Callable[[Status], None]]] = {}
+        self._waiters: dict[Digest, dict[object, Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
         self._checking: set[Digest] = set()  # hashes of the same
         self._unsynced: set[Digest] = set()  # ids of what is accepted but not on the disk yet
@@ -274,12 +274,12 @@ class Intake:
 
     def wait(self, id_: Digest, notify: Callable[[Status], None]) -> Callable[[], None]:
         """Call `notify` once when the transaction is final or invalid; answers how to give up."""
-        self._waiters.setdefault(id_, []).append(notify)
+        ticket = object()  # two may wait with one callback
+        self._waiters.setdefault(id_, {})[ticket] = notify
 
         def give_up() -> None:
-            waiting = self._waiters.get(id_, [])
-            if notify in waiting:
-                waiting.remove(notify)
+            waiting = self._waiters.get(id_, {})
+            waiting.pop(ticket, None)
             if not waiting:
                 self._waiters.pop(id_, None)
 
@@ -379,7 +379,7 @@ class Intake:
     def _finish(self, status: Status) -> None:
         self._accepted.pop(status.id, None)
         self._remember(status)
-        for notify in self._waiters.pop(status.id, ()):
+        for notify in self._waiters.pop(status.id, {}).values():
             notify(status)
 
     def _remember(self, status: Status) -> None:

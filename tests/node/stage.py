@@ -149,11 +149,15 @@ class Stage:
             limits_of_genesis(self.genesis),
             self.genesis.chain,
             self.genesis.hash,
-            self.executed.append,
+            self._was_executed,
             lambda _: False,
         )
         self.judge.validators = self.validators
         self.nonce = 0
+
+    def _was_executed(self, sealed: SealedBlock) -> None:
+        self.executed.append(sealed)
+        self.judge.advance_children(sealed.block.hash)
 
     # --- transactions
 
