@@ -144,6 +144,10 @@ class Process:
         setting.links.is_up(self.code)
         self._greet()
 
+    def hold(self, voter_keys: tuple[SigningKey, ...]) -> None:
+        """Have other validator keys from the next start on."""
+        self._identity = Identity(self.code, voter_keys)
+
     def crash(self) -> None:
         """The power fails: nothing of this process goes on, and unsynced writes may be lost."""
         if not self.is_up:
