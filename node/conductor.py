@@ -300,6 +300,9 @@ class Conductor:
         if kept is not None:
             self.park_certified(block_of_body(kept), kept.raws, "")
         elif waiting is not None:
+            # Who signed has persisted the body: any of them can give what is missing of it.
+            known = waiting.sources
+            known += [code for code in signers if code not in known]
             self._replica.judge.park(
                 waiting.block, (), "", self._hear_certified(waiting.block), is_certified=True
             )

@@ -68,6 +68,8 @@ class Fetch:
         self._blocks.clear()
 
     def _ask_block(self, hash_: Digest) -> None:
+        if hash_ in self._judge:
+            return  # it is here, and being judged; what it lacks is asked for by name
         wanted = self._blocks[hash_]
         connected = self._ports.list_connected()
         signers = [code for code in wanted.signers if code in connected] or connected

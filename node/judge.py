@@ -212,16 +212,21 @@ class Judge:
     def _fill(self, parked: Parked, raws: Sequence[bytes]) -> None:
         if not raws:
             return
-        places = {hash_: at for at, hash_ in enumerate(parked.block.transaction_hashes)}
+        places = {
+            hash_: at
+            for at, hash_ in enumerate(parked.block.transaction_hashes)
+            if parked.transactions[at] is None
+        }
         for raw in raws:
+            place = places.get(sha256(raw))
+            if place is None:
+                continue
             try:
                 transaction = decode_transaction(raw, self._chain_name)
             except LedgerError:
                 continue
-            place = places.get(transaction.hash)
-            if place is not None and parked.transactions[place] is None:
-                parked.transactions[place] = transaction
-                self._unwant(transaction.hash, parked.block.hash)
+            parked.transactions[place] = transaction
+            self._unwant(transaction.hash, parked.block.hash)
 
     def _unwant(self, hash_: Digest, block_hash: Digest) -> None:
         waiting = self._wanted.get(hash_)
