@@ -95,6 +95,9 @@ def demo(
         typer.Option(help="A folder with the cluster trace openb, whose jobs are traded."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Jobs of the trace to play.", min=1)] = 200,
+    seconds: Annotated[
+        int, typer.Option(help="How long the trace's events take.", min=10, max=3600)
+    ] = 70,
 ) -> None:
     """Trade a GPU on a network of six peers, kill one, prove what happened, stop it."""
     # Loaded here so that the other commands need not carry the scenarios.
@@ -102,7 +105,7 @@ def demo(
     if trace is None:
         import_module("devnet.demo").run_demo(path, keep, console)
     else:
-        import_module("devnet.trace_demo").run_trace_demo(trace, path, keep, console, jobs)
+        import_module("devnet.trace_demo").run_trace_demo(trace, path, keep, console, jobs, seconds)
 
 
 @app.command()

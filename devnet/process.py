@@ -77,6 +77,7 @@ class NodeProcess:
         """Let it end by itself, and end it if it does not; whether it went in time."""
         pid = self.pid
         if pid is None:
+            self._folder.pid(self.label).unlink(missing_ok=True)
             return True
         self.ask_to_stop()
         if self._wait(seconds):

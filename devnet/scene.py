@@ -16,7 +16,7 @@ from devnet.errors import StepFailed
 from devnet.folder import Folder
 from devnet.launcher import Launcher
 from node.client.composer import Signed, Signer
-from node.client.errors import ClientError
+from node.client.errors import ClientError, Rejected
 from node.client.http import Client
 from node.client.outcome import Outcome
 
@@ -161,8 +161,14 @@ class Scene:
         return value
 
     def balance(self, at: str, code: str) -> int:
-        """What an account holds, in micro-yuan."""
-        return int(self.read(at, "account", code)["balance"])
+        """What an account holds, in micro-yuan; who never signed nor was paid has none."""
+        try:
+            record = self.client(at).get_record("account", code)
+        except Rejected as error:
+            if error.code == "not-found":
+                return 0
+            raise
+        return int(record["value"]["balance"])
 
     def status(self, label: str) -> dict[str, Any]:
         """What a peer says of itself."""

@@ -36,7 +36,12 @@ HOME, AWAY, VICTIM = "region-52", "region-11", "region-31"
 
 
 def run_trace_demo(
-    trace_folder: Path, path: Path | None, keep: bool, console: Console, jobs: int = JOBS
+    trace_folder: Path,
+    path: Path | None,
+    keep: bool,
+    console: Console,
+    jobs: int = JOBS,
+    run_s: int = RUN_S,
 ) -> DemoResult:
     """Run the demo on a trace; raises DevnetError when a step does not come out as it must."""
     stage = Stage(console)
@@ -44,7 +49,7 @@ def run_trace_demo(
     with stage.step(f"read the trace in {trace_folder}") as step:
         trace = load_trace(trace_folder)
         chosen = trace.jobs[:jobs]
-        timeline = make_timeline(chosen, RUN_S)
+        timeline = make_timeline(chosen, run_s)
         never = sum(job.scheduled_s is None for job in chosen)
         step.note(f"{len(trace.nodes)} machines, {len(trace.jobs)} jobs")
         step.note(f"the first {len(chosen)} jobs are played; {never} were never scheduled")

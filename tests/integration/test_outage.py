@@ -103,7 +103,7 @@ def lose_two(scene: Scene, load: Load) -> None:
     poll(lambda: len(load.accepted) > waiting + 2, 30, "transactions are still accepted")
     assert scene.client(HOME).get_height() == height
     scene.launcher.start([FIRST, SECOND])
-    scene.launcher.wait_ready()
+    scene.launcher.wait_ready([FIRST, SECOND, HOME])
     poll(lambda: scene.client(HOME).get_height() > height + 5, 30, "blocks are made again")
 
 
