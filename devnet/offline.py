@@ -19,6 +19,13 @@ def _refuse(*_arguments: Any, **_named: Any) -> NoReturn:
     raise SocketsBlocked("sockets are blocked here")
 
 
+class _NoSocket:
+    """Stands where the class of sockets stood; modules may derive from it, and that is all."""
+
+    def __init__(self, *_arguments: Any, **_named: Any) -> None:
+        _refuse()
+
+
 def _watch(event: str, _arguments: tuple[Any, ...]) -> None:
     if event.startswith(BANNED):
         raise SocketsBlocked(f"{event} is blocked here")
@@ -28,7 +35,7 @@ def block_sockets() -> None:
     """Make this process unable to reach a network, for good."""
     import socket
 
-    socket.socket = _refuse  # type: ignore[misc,assignment]
+    socket.socket = _NoSocket  # type: ignore[misc,assignment]
     socket.create_connection = _refuse
     socket.getaddrinfo = _refuse
     sys.addaudithook(_watch)
