@@ -53,6 +53,11 @@ class Chain:
         """The height of the newest final block."""
         return max(self.blocks, default=0)
 
+    def find_code(self, id_: Digest) -> str | None:
+        """The result of a final transaction."""
+        place = self.places.get(id_)
+        return None if place is None else self.blocks[place[0]].results[place[1]].code
+
     def take(self, code: str, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in the store of a peer."""
         for sealed in blocks:

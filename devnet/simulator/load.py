@@ -8,17 +8,19 @@ nothing.
 from collections.abc import Callable, Sequence
 
 from devnet.simulator.audit import Durability
-from devnet.simulator.kernel import Kernel
-from devnet.simulator.population import Party, Population
+from devnet.simulator.kernel import MS, Kernel
+from devnet.simulator.population import START_MS, Party, Population
 from devnet.simulator.process import Process
+from devnet.simulator.trade import Deal, Pair
 from ledger.codec import Value
 from ledger.crypto import Domain, SigningKey
-from ledger.primitives import Code
+from ledger.primitives import Code, Digest
 from ledger.transaction import compose_body, decode_transaction, key_signer, sign_body
 from node.intake import Answer
 from node.port import Phase, Status
 
 YUAN = 1_000_000
+DEALERS = 6  # the first parties; nobody suspends them or rotates their keys
 Maker = Callable[[int], bytes]
 
 
@@ -32,12 +34,15 @@ class Load:
         domain: Domain,
         durability: Durability,
         max_rotations: int,
+        find_code: Callable[[Digest], str | None],
     ) -> None:
         self._kernel = kernel
         self._population = population
         self._domain = domain
         self._durability = durability
         self._rotations_left = max_rotations
+        self._find_code = find_code
+        self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
         self._key_turns: dict[str, int] = {}
@@ -96,6 +101,7 @@ class Load:
             self._make_failing: 3,
             self._make_refused: 3,
             self._make_voter: 1 if self._rotations_left else 0,
+            self._make_step: 16,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 
@@ -129,11 +135,12 @@ class Load:
         return self._sign("settlement.withdraw", data, signers, self._draw_until(height))
 
     def _make_register(self, height: int) -> bytes:
-        rng = self._kernel.random
-        party = rng.choice(self._population.parties)
+        return self._register(self._kernel.random.choice(self._population.parties), height)
+
+    def _register(self, party: Party, height: int) -> bytes:
         if party not in self._registered:
             self._registered.append(party)
-        data = {
+        data: dict[str, Value] = {
             "certificate": party.certificates[0],
             "code": party.code,
             "credit_code": "",
@@ -146,9 +153,10 @@ class Load:
 
     def _make_rotation(self, height: int) -> bytes:
         """A party's second key, signed by the issuer, who may always do so."""
-        if not self._registered:
+        others = self._list_others()
+        if not others:
             return self.make_deposit(height)
-        party = self._kernel.random.choice(self._registered)
+        party = self._kernel.random.choice(others)
         self._key_turns[party.code] = 1
         key = party.keys[1]
         data = {"certificate": party.certificates[1], "code": party.code}
@@ -156,16 +164,49 @@ class Load:
         return self._sign("identity.rotate", data, signers, self._draw_until(height))
 
     def _make_status(self, height: int) -> bytes:
-        if not self._registered:
+        others = self._list_others()
+        if not others:
             return self.make_deposit(height)
         rng = self._kernel.random
-        party = rng.choice(self._registered)
+        party = rng.choice(others)
         verb = rng.choice(("suspend", "resume"))
         data: dict[str, Value] = {"code": party.code, "note": ""}
         if verb == "suspend":
             data["reason"] = "arrears"
         signers = [self._founder(party.issuer)]
         return self._sign(f"identity.{verb}", data, signers, self._draw_until(height))
+
+    def _make_deal(self, place: int) -> Deal:
+        population = self._population
+        provider, consumer = population.parties[place : place + 2]
+        pair = Pair(provider.code, consumer.code, provider.issuer, consumer.issuer, population.bank)
+        return Deal(pair, START_MS + 3_600_000)
+
+    def _make_step(self, height: int) -> bytes:
+        """The next step of some deal, or its last one again if that was lost."""
+        rng = self._kernel.random
+        deal = rng.choice(self._deals)
+        for code in (deal.pair.provider, deal.pair.consumer):
+            party = next(item for item in self._population.parties if item.code == code)
+            if party not in self._registered:
+                return self._register(party, height)
+        if deal.pending is not None:
+            result = self._find_code(deal.pending)
+            if result is not None:
+                deal.settle(result)
+            elif rng.random() < 0.8:
+                return self.make_deposit(height)
+        time_ms = START_MS + self._kernel.now_us // MS
+        kind, data, signers = deal.next_step(time_ms)
+        raw = self._sign(kind, data, [self._holder(code) for code in signers], height + 60)
+        deal.pending = decode_transaction(raw, self._population.genesis.chain).id
+        return raw
+
+    def _holder(self, code: str) -> tuple[str, SigningKey]:
+        for party in self._population.parties:
+            if party.code == code:
+                return code, party.keys[0]
+        return self._founder(code)
 
     def _make_failing(self, height: int) -> bytes:
         """Ordered, and recorded with a failure."""
@@ -203,6 +244,10 @@ class Load:
                 return rng.randbytes(rng.randint(1, 200))
 
     # --- who and until when
+
+    def _list_others(self) -> list[Party]:
+        dealers = self._population.parties[:DEALERS]
+        return [party for party in self._registered if party not in dealers]
 
     def _draw_until(self, height: int) -> int:
         rng = self._kernel.random

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from devnet.simulator.trade import RULES
 from ledger.code import compose_code
 from ledger.crypto import SigningKey
 from ledger.genesis import ConsensusLimits, Genesis
@@ -112,7 +113,7 @@ def make_population(n: int, limits: ConsensusLimits) -> Population:
         _make_member("bureau", bureau, 41, "bureau"),
     ]
     founded = make_network(
-        NetworkSpec("sim", START_MS, tuple(members), limits, seed=_SEED + bytes((n,)))
+        NetworkSpec("sim", START_MS, tuple(members), limits, RULES, seed=_SEED + bytes((n,)))
     )
     return Population(
         founded=founded,

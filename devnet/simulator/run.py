@@ -28,12 +28,15 @@ class Report:
     observers: int
     faults: tuple[str, ...]
     virtual_ms: int
+    settled_ms: int  # from healing until everything was settled
     wall_ms: int
     events: int
     blocks: int
     transactions: int
+    due_items: int
     epochs: int
     promises: int
+    votes: int
     crashes: int
     partitions: int
     violation: str
@@ -91,12 +94,17 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         observers=plan.observers,
         faults=plan.faults.describe(),
         virtual_ms=simulation.kernel.now_us // MS,
+        settled_ms=simulation.settled_us // MS,
         wall_ms=wall_ms,
         events=simulation.kernel.events,
         blocks=chain.height,
         transactions=len(chain.places),
+        due_items=sum(
+            len(sealed.results) - len(sealed.transactions) for sealed in chain.blocks.values()
+        ),
         epochs=0 if last is None else last.block.header.epoch + 1,
         promises=len(simulation.durability.promises),
+        votes=simulation.votes.votes,
         crashes=tally.crashes,
         partitions=tally.partitions,
         violation=violation,
@@ -111,11 +119,14 @@ class Summary:
     seeds: int
     violations: int
     virtual_ms: int
+    slowest_ms: int
     wall_ms: int
     events: int
     blocks: int
     transactions: int
+    due_items: int
     promises: int
+    votes: int
     epochs: int
     crashes: int
     partitions: int
@@ -128,11 +139,14 @@ class Summary:
             ("seeds", f"{self.seeds:,}"),
             ("violations", f"{self.violations:,}"),
             ("virtual time", f"{hours:.2f} h"),
+            ("longest recovery", f"{self.slowest_ms / 1000:.1f} s"),
             ("wall time", f"{self.wall_ms / 1000:.1f} s"),
             ("events", f"{self.events:,}"),
             ("blocks", f"{self.blocks:,}"),
             ("transactions final", f"{self.transactions:,}"),
+            ("due items", f"{self.due_items:,}"),
             ("acknowledged", f"{self.promises:,}"),
+            ("votes", f"{self.votes:,}"),
             ("epochs begun", f"{self.epochs:,}"),
             ("crashes", f"{self.crashes:,}"),
             ("partitions", f"{self.partitions:,}"),
@@ -147,10 +161,13 @@ def summarize(reports: Sequence[Report]) -> Summary:
         seeds=len(reports),
         violations=sum(not report.is_well for report in reports),
         virtual_ms=sum(report.virtual_ms for report in reports),
+        slowest_ms=max((report.settled_ms for report in reports), default=0),
         wall_ms=sum(report.wall_ms for report in reports),
         events=sum(report.events for report in reports),
         blocks=sum(report.blocks for report in reports),
         transactions=sum(report.transactions for report in reports),
+        due_items=sum(report.due_items for report in reports),
+        votes=sum(report.votes for report in reports),
         promises=sum(report.promises for report in reports),
         epochs=sum(report.epochs for report in reports),
         crashes=sum(report.crashes for report in reports),

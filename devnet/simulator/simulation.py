@@ -95,10 +95,18 @@ class Simulation:
         self.processes = [
             Process(setting, code, population.voter_keys(code), self) for code in codes
         ]
-        self.load = Load(self.kernel, population, transactions, self.durability, plan.rotations)
+        self.load = Load(
+            self.kernel,
+            population,
+            transactions,
+            self.durability,
+            plan.rotations,
+            self.chain.find_code,
+        )
         self.mischief = Mischief(
             self.kernel, plan.faults, self.weather, self.links, self.processes, population.regions
         )
+        self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
         self._probes: dict[str, Digest] = {}
 
@@ -156,11 +164,13 @@ class Simulation:
 
     def demand_liveness(self) -> None:
         """Liveness: within the bound everything promised is settled, and new things happen."""
-        end_us = self.kernel.now_us + LIVENESS_US
+        began_us = self.kernel.now_us
+        end_us = began_us + LIVENESS_US
         probe_us = self.kernel.now_us + 2 * SECOND
         while self.kernel.now_us < end_us:
             self.kernel.run_until(self.kernel.now_us + SAMPLE_US)
             if self._is_settled():
+                self.settled_us = self.kernel.now_us - began_us
                 return
             if self.kernel.now_us >= probe_us:
                 self._probe()
