@@ -173,6 +173,11 @@ class Network:
             contact.link.abort()
 
     @property
+    def connects_through_others(self) -> bool:
+        """Whether this peer reaches the validators through those that its configuration names."""
+        return bool(self._config.connect)
+
+    @property
     def contacts(self) -> dict[str, Contact]:
         """Who is connected."""
         return self._contacts

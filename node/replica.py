@@ -102,7 +102,7 @@ class Replica:
         self.genesis = genesis
         self.store = store
         self.counters = Counters()
-        self.final_at_ms = self.pending_since_ms = ports.monotonic_ms()
+        self.final_at_ms = ports.monotonic_ms()
         self._journal = journal
         self._ports = ports
         self._on_final = on_final
@@ -301,8 +301,6 @@ class Replica:
             raws = [item.transaction.raw for item in added]
             targets = [code for code in self.list_voters() if code != sender]
             self._ports.send_transactions(targets, raws)
-        if len(self.mempool) == len(added):
-            self.pending_since_ms = self._ports.monotonic_ms()
         self.conductor.update_pending()
 
     def _offer(self, peers: Sequence[str]) -> None:
@@ -441,8 +439,6 @@ class Replica:
         self.offer_again()
         self._set_retry()
 
-    def stalled_ms(self) -> int:
-        """For how long transactions have been waiting without a final block."""
-        if not len(self.mempool):
-            return 0
-        return self._ports.monotonic_ms() - max(self.final_at_ms, self.pending_since_ms)
+    def quiet_ms(self) -> int:
+        """For how long no block has become final here."""
+        return self._ports.monotonic_ms() - self.final_at_ms
