@@ -41,12 +41,12 @@ def show_fields(title: str, fields: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(fields)
         return
-    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in fields.items():
         table.add_row(name.replace("_", " "), escape(_render(value)))
-    _console().print(table)
+    _print_titled(title, table)
 
 
 def show_table(
@@ -59,15 +59,14 @@ def show_table(
     if as_json:
         print_json(rows)
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(escape(_render(row.get(key))) for key in columns))
-    console = _console()
-    console.print(table)
+    _print_titled(title, table)
     if not rows:
-        console.print("none", style="dim")
+        _console().print("none", style="dim")
 
 
 def print_json(value: Any) -> None:
@@ -103,6 +102,13 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
+
+
+def _print_titled(title: str, table: Table) -> None:
+    """A title of its own line: a table's would be wrapped to the width of the table."""
+    console = _console()
+    console.print(title, style="italic", markup=False)
+    console.print(table)
 
 
 def _console() -> Console:
