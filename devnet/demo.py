@@ -80,6 +80,8 @@ def open_scene(stage: Stage, path: Path | None, keep: bool, spec: DevnetSpec) ->
         yield scene
     except BaseException as error:
         launcher.stop()
+        if isinstance(error, KeyboardInterrupt) and path is None and not keep:
+            shutil.rmtree(folder)
         if isinstance(error, ClientError):
             raise DevnetError(_blame(launcher, error)) from None
         if isinstance(error, DevnetError):
