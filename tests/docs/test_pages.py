@@ -71,6 +71,17 @@ def test_metrics_that_the_page_names_are_exposed() -> None:
         assert f'"{name}"' in source or f'"{name.removesuffix("_total")}"' in source, name
 
 
+def test_reasons_that_the_page_explains_are_given() -> None:
+    text = (DOCS / "operations.md").read_text("utf-8")
+    source = (ROOT / "node" / "peer.py").read_text("utf-8")
+    rows = text[text.index("| reason in `/readyz`") : text.index("| metric |")]
+    reasons = re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE)
+    assert len(reasons) == 7
+    for reason in reasons:
+        for part in re.split(r" *(?:\.\.\.|[0-9]+) *", reason):
+            assert part.split(";")[0] in source, reason
+
+
 def test_commands_that_pages_name_exist() -> None:
     root = typer.main.get_command(make_app([]))
     seen = 0
