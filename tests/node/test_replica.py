@@ -84,7 +84,7 @@ def test_what_was_accepted_is_offered_every_heartbeat() -> None:
     actor.ports.offered.clear()
     actor.ports.advance(actor.genesis.consensus.heartbeat_ms)
     assert (tuple(actor.ports.connected), (item.raw,)) in actor.ports.offered
-    assert actor.replica.stalled_ms() >= actor.genesis.consensus.heartbeat_ms
+    assert actor.replica.quiet_ms() >= actor.genesis.consensus.heartbeat_ms
 
 
 def test_a_fork_ends_the_peer() -> None:
