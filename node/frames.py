@@ -9,8 +9,8 @@
     6 BlockBody         [6, header, [signed transaction, ...], parent certificate]
     7 WantRange         [7, first height, last height]
     8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
-                         finalization of the last or empty]
-    9 Notice           [9, code, detail]
+                         finalization or empty, [header, ...]]
+    9 Notice            [9, code, detail]
 
 Unknown tags, wrong shapes and oversized frames end the connection.
 """
@@ -92,10 +92,15 @@ class WantRange:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Final blocks in order; `finalization` finalizes the last of them."""
+    """Final blocks in order; `finalization` finalizes the last of them.
+
+    Where bodies are too many for one frame, `headers` are those of the blocks that follow up to the
+    finalized one: they prove the bodies, and the next range goes on behind these.
+    """
 
     blocks: tuple[BlockBody, ...]
     finalization: bytes
+    headers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +156,117 @@ def _to_value(frame: Frame) -> Value:
             return [6, *_body_to_value(frame)]
         case WantRange(first, last):
             return [7, first, last]
-        case Range(blocks, finalization):
-            return [8, [_body_to_value(body) for body in blocks], finalization]
+        case Range(blocks, finalization, headers):
+            return [8, [_body_to_value(body) for body in blocks], finalization, list(headers)]
+        case Notice(code, detail):
+            return [9, code, detail]
+        case _:
+            assert_never(frame)
+
+
+def _body_to_value(body: BlockBody) -> list[Value]:
+    return [body.header, list(body.raws), body.parent_certificate]
+
+
+def _read_hello(fields: Sequence[Value]) -> Hello:
+    _, version, genesis_hash, code, height, time_ms = shape.check_tuple(fields, "a hello", 6)
+    return Hello(
+        shape.check_integer(version, "version", 0, 1 << 16),
+        shape.check_digest(genesis_hash, "genesis hash"),
+        shape.check_text(code, "code", 24),
+        shape.check_integer(height, "height", 0, MAX_HEIGHT),
+        shape.check_integer(time_ms, "time", 0, MAX_AMOUNT),
+    )
+
+
+def _read_notice(fields: Sequence[Value]) -> Notice:
+    _, code, detail = shape.check_tuple(fields, "a notice", 3)
+    return Notice(shape.check_text(code, "code", 64), shape.check_text(detail, "detail", 512))
+
+
+def _read_consensus(fields: Sequence[Value]) -> Consensus:
+    _, message = shape.check_tuple(fields, "a consensus frame", 2)
+    return Consensus(shape.check_blob(message, "message", _MAX_CONSENSUS_BYTES))
+
+
+def _read_transactions(fields: Sequence[Value]) -> Transactions:
+    _, raws = shape.check_tuple(fields, "a batch", 2)
+    return Transactions(_read_raws(raws, MAX_BATCH))
+
+
+def _read_want_transactions(fields: Sequence[Value]) -> WantTransactions:
+    _, hashes = shape.check_tuple(fields, "a request", 2)
+    checked = shape.check_list(hashes, "hashes", MAX_BATCH)
+    return WantTransactions(tuple(shape.check_digest(item, "a hash") for item in checked))
+
+
+def _read_want_block(fields: Sequence[Value]) -> WantBlock:
+    _, hash_ = shape.check_tuple(fields, "a request", 2)
+    return WantBlock(shape.check_digest(hash_, "a hash"))
+
+
+def _read_block(fields: Sequence[Value]) -> BlockBody:
+    return _read_body(shape.check_tuple(fields, "a block", 4)[1:])
+
+
+def _read_body(value: Value) -> BlockBody:
+    header, raws, certificate = shape.check_tuple(value, "a block", 3)
+    return BlockBody(
+        shape.check_blob(header, "header", MAX_HEADER_BYTES),
+        _read_raws(raws, MAX_BLOCK_TRANSACTIONS),
+        shape.check_blob(certificate, "certificate", MAX_CERTIFICATE_BYTES),
+    )
+
+
+def _read_raws(value: Value, most: int) -> tuple[bytes, ...]:
+    raws = shape.check_list(value, "transactions", most)
+    for raw in raws:
+        shape.check_blob(raw, "a transaction", MAX_TRANSACTION_BYTES)
+    return tuple(raws)
+
+
+def _read_want_range(fields: Sequence[Value]) -> WantRange:
+    _, first, last = shape.check_tuple(fields, "a request", 3)
+    shape.check_integer(first, "first", 1, MAX_HEIGHT)
+    return WantRange(first, shape.check_integer(last, "last", first, MAX_HEIGHT))
+
+
+def _read_range(fields: Sequence[Value]) -> Range:
+    _, bodies, finalization, headers = shape.check_tuple(fields, "a range", 4)
+    return Range(
+        tuple(_read_body(item) for item in shape.check_list(bodies, "blocks", MAX_RANGE)),
+        shape.check_blob(finalization, "finalization", MAX_CERTIFICATE_BYTES),
+        tuple(
+            shape.check_blob(item, "header", MAX_HEADER_BYTES)
+            for item in shape.check_list(headers, "headers", MAX_RANGE)
+        ),
+    )
+
+
+_READERS.get(tag) if type(tag) is int else None
+    if reader is None:
+        raise FormatError("a frame of an unknown kind")
+    return reader(fields)
+
+
+def _to_value(frame: Frame) -> Value:
+    match frame:
+        case Hello(version, genesis_hash, code, height, time_ms):
+            return [1, version, genesis_hash, code, height, time_ms]
+        case Consensus(message):
+            return [2, message]
+        case Transactions(raws):
+            return [3, list(raws)]
+        case WantTransactions(hashes):
+            return [4, list(hashes)]
+        case WantBlock(hash_):
+            return [5, hash_]
+        case BlockBody():
+            return [6, *_body_to_value(frame)]
+        case WantRange(first, last):
+            return [7, first, last]
+        case Range(blocks, finalization, headers):
+            return [8, [_body_to_value(body) for body in blocks], finalization, list(headers)]
         case Notice(code, detail):
             return [9, code, detail]
         case _:
