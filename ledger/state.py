@@ -59,8 +59,14 @@ class Layer:
 
     def get(self, key: bytes) -> Record | None:
         """The record under a key."""
-        record = self.records.get(key)
-        return record if record is not None else self.parent.get(key)
+        # Loops, not recursion: layers nest as deep as blocks wait for their finality.
+        reader: Reader = self
+        while isinstance(reader, Layer):
+            record = reader.records.get(key)
+            if record is not None:
+                return record
+            reader = reader.parent
+        return reader.get(key)
 
     def put(self, key: bytes, value: Value, height: int, index: int) -> Record:
         """Write the next version of a record, or its first."""
@@ -75,19 +81,27 @@ class Layer:
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Record]]:
         """The records under a prefix in key order."""
-        mine = self._keys.within(self.records, prefix, after)
-        yield from _merge(mine, self.records, self.parent.scan(prefix, after))
+        layers, base = self._stack()
+        items: dict[bytes, Record] = {}
+        for layer in layers:
+            for key in layer._keys.within(layer.records, prefix, after):
+                items[key] = layer.records[key]
+        yield from _merge(sorted(items), items, base.scan(prefix, after))
 
     def find_predecessor(self, key: bytes) -> bytes:
         """The greatest key below `key`."""
-        mine = self._keys.before(self.records, key)
-        return max(mine, self.parent.find_predecessor(key))
+        layers, base = self._stack()
+        mine = max(layer._keys.before(layer.records, key) for layer in layers)
+        return max(mine, base.find_predecessor(key))
 
     def get_derived(self, key: bytes) -> Value:
         """The derived value under a key."""
-        if key in self.derived:
-            return self.derived[key]
-        return self.parent.get_derived(key)
+        reader: Reader = self
+        while isinstance(reader, Layer):
+            if key in reader.derived:
+                return reader.derived[key]
+            reader = reader.parent
+        return reader.get_derived(key)
 
     def put_derived(self, key: bytes, value: Value) -> None:
         """Write a derived value; None deletes it."""
@@ -95,9 +109,23 @@ class Layer:
 
     def scan_derived(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, Value]]:
         """The derived values under a prefix in key order."""
-        mine = self._derived_keys.within(self.derived, prefix, after)
-        merged = _merge(mine, self.derived, self.parent.scan_derived(prefix, after))
+        layers, base = self._stack()
+        items: dict[bytes, Value] = {}
+        for layer in layers:
+            for key in layer._derived_keys.within(layer.derived, prefix, after):
+                items[key] = layer.derived[key]
+        merged = _merge(sorted(items), items, base.scan_derived(prefix, after))
         return ((key, value) for key, value in merged if value is not None)
+
+    def _stack(self) -> tuple[list["Layer"], Reader]:
+        """The layers from the lowest to this one, and the reader that they stand on."""
+        layers: list[Layer] = []
+        reader: Reader = self
+        while isinstance(reader, Layer):
+            layers.append(reader)
+            reader = reader.parent
+        layers.reverse()
+        return layers, reader
 
     def commit(self) -> None:
         """Move the changes into the layer below, which must be a Layer."""

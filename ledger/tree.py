@@ -80,8 +80,13 @@ class Overlay:
 
     def get_bundle(self, level: int, index: int) -> bytes:
         """The bundle as this block left it."""
-        bundle = self.bundles.get((level, index))
-        return bundle if bundle is not None else self.parent.get_bundle(level, index)
+        view: View = self
+        while isinstance(view, Overlay):
+            bundle = view.bundles.get((level, index))
+            if bundle is not None:
+                return bundle
+            view = view.parent
+        return view.get_bundle(level, index)
 
 
 def compute_depth(count: int) -> int:

@@ -267,7 +267,7 @@ class Replica:
             case BlockBody():
                 self._receive_body(sender, frame)
             case WantRange():
-                self.sync.serve(sender, frame)
+                self._ports.send([sender], self.serving.compose_range(frame))
             case Range():
                 self._receive_range(sender, frame)
             case Hello():

@@ -1,8 +1,9 @@
 """Catching up: final blocks by range, from any peer, each proved before it is executed.
 
-1. A range is a run of blocks on this peer's last final one, with a finalization of its last. The
-   certificate and the chain of hashes are checked before a transaction is looked at; so a peer can
-   waste this one's time with at most one range.
+1. A range is a run of blocks on the last that is known here to be final and executed, with a
+   finalization of its last, or of a later one and the headers up to that. The certificate and the
+   chain of hashes are checked before a transaction is looked at; so a peer can waste this one's
+   time with at most one range.
 2. Each block is then executed and its header compared, as in consensus. A finalized block that
    executes differently here means that this peer has diverged.
 3. One range is asked for at a time, of whoever is known to be ahead, else of anybody in turn. Who
@@ -21,14 +22,14 @@ from itertools import pairwise
 from consensus.certificate import Certificate, verify_certificate
 from consensus.validators import ValidatorSet
 from consensus.vote import VoteKind
-from ledger.block import Block, decode_header, make_block_of_parts
+from ledger.block import Block, compute_header_hash, decode_header, make_block_of_parts
 from ledger.codec import encode
 from ledger.crypto import Domain, sha256
 from ledger.errors import FormatError, LedgerError
 from ledger.primitives import Digest, Epoch
 from ledger.store import Store
 from node.errors import make_fork
-from node.frames import MAX_RANGE, MAX_RANGE_BYTES, BlockBody, Range, WantRange
+from node.frames import MAX_RANGE, BlockBody, Range, WantRange
 from node.judge import Judge, Outcome
 from node.ports import Ports
 
@@ -46,6 +47,11 @@ class _Target:
     certificate: Certificate
     last: Block
     source: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the range reaches the block that the certificate finalizes."""
+        return self.last.hash == self.certificate.block
 
 
 class Sync:
@@ -77,6 +83,8 @@ class Sync:
         self._target: _Target | None = None
         self._queue: deque[tuple[Block, BlockBody]] = deque()
         self._fed = 0
+        self._is_feeding = False
+        self._reached: tuple[int, Digest] | None = None  # final and executed, not decided yet
         self._due_ms: int | None = None
         self.epoch = Epoch(0)
         self.validators: ValidatorSet | None = None
@@ -129,8 +137,16 @@ class Sync:
             return
         self._turn += 1
         self._asked = peers[self._turn % len(peers)]
-        self._ports.send([self._asked], WantRange(decided + 1, decided + MAX_RANGE))
+        first = self._find_base()[0] + 1
+        self._ports.send([self._asked], WantRange(first, first + MAX_RANGE - 1))
         self._set_timer(ANSWER_TIMEOUT_MS, self._unanswered)
+
+    def _find_base(self) -> tuple[int, Digest]:
+        """The block that the next range must follow."""
+        decided = self._decided()
+        if self._reached is not None and self._reached[0] <= decided[0]:
+            self._reached = None
+        return self._reached or decided
 
     def _unanswered(self) -> None:
         self._heights.pop(self._asked, None)
@@ -181,24 +197,45 @@ class Sync:
         assert self.validators is not None
         verify_certificate(certificate, self.validators, self._domain, self.epoch)
         blocks = [(block_of_body(body), body) for body in range_.blocks]
-        if blocks[-1][0].hash != certificate.block:
-            raise FormatError("the finalization is of another block than the range's last")
         for (above, _), (block, _) in pairwise(blocks):
             if block.header.parent != above.hash:
                 raise FormatError("the blocks of the range do not follow each other")
-        height, hash_ = self._decided()
+        last = blocks[-1][0].hash
+        for data in range_.headers:
+            if decode_header(data).parent != last:
+                raise FormatError("the headers behind the range do not follow it")
+            last = compute_header_hash(data)
+        if last != certificate.block:
+            raise FormatError("the finalization is of another block than the range's last")
+        return self._cut(blocks, certificate), certificate
+
+    def _cut(
+        self, blocks: list[tuple[Block, BlockBody]], certificate: Certificate
+    ) -> list[tuple[Block, BlockBody]]:
+        """Those of a proved range that follow what is final here."""
+        height, hash_ = self._find_base()
         fresh = [pair for pair in blocks if pair[0].header.height > height]
+        if fresh and fresh[0][0].header.height != height + 1:
+            raise FormatError("the range begins above what was asked for")
         if fresh and fresh[0][0].header.parent != hash_:
             raise make_fork(certificate.block, hash_)
-        return fresh, certificate
+        return fresh
 
     def _feed(self) -> None:
+        """Hand blocks on while there is room; one that is executed at once does not come back here
+        by recursion."""
         self._set_timer(PROGRESS_TIMEOUT_MS, self._give_up)
-        while self._target is not None and self._queue and self._fed < MAX_FED:
-            block, body = self._queue.popleft()
-            self._fed += 1
-            heard = self._hear_of(block, self._target)
-            self._judge.park(block, body.raws, self._target.source, heard, is_certified=True)
+        if self._is_feeding:
+            return
+        self._is_feeding = True
+        try:
+            while self._target is not None and self._queue and self._fed < MAX_FED:
+                block, body = self._queue.popleft()
+                self._fed += 1
+                heard = self._hear_of(block, self._target)
+                self._judge.park(block, body.raws, self._target.source, heard, is_certified=True)
+        finally:
+            self._is_feeding = False
 
     def _hear_of(self, block: Block, target: _Target) -> Callable[[Outcome, str], None]:
         def heard(outcome: Outcome, reason: str) -> None:
@@ -206,11 +243,15 @@ class Sync:
                 self._on_diverged(block, reason)
             elif self._target is target:
                 self._fed -= 1
-                if block.hash == target.last.hash:
+                if block.hash != target.last.hash:
+                    self._feed()
+                elif target.is_whole:
                     self._end_target()
                     self._on_synced(target.certificate, block)
                 else:
-                    self._feed()
+                    self._end_target()
+                    self._reached = (block.header.height, block.hash)
+                    self.want(0)
 
         return heard
 
@@ -223,6 +264,7 @@ class Sync:
 
     def _give_up(self) -> None:
         self._end_target()
+        self._reached = None
         self.want(0)
 
     def resume(self) -> None:
@@ -232,37 +274,6 @@ class Sync:
             self._end_target()
         if self._is_wanted():
             self.want(0)
-
-    # --- what others ask for
-
-    def serve(self, sender: str, want: WantRange) -> None:
-        """Answer with final blocks from `first` on, as far as bounds and the epoch go."""
-        self._ports.send([sender], compose_range(self._store, want))
-
-
-def compose_range(store: Store, want: WantRange) -> Range:
-    """A run of final blocks that ends with one whose finalization this peer holds."""
-    bodies: list[BlockBody] = []
-    size = 0
-    complete = 0
-    finalization = b""
-    last = min(want.last, want.first + MAX_RANGE - 1, store.height)
-    for height in range(want.first, last + 1):
-        stored = store.get_block(height)
-        if stored is None:
-            break
-        size += sum(map(len, stored.transactions))
-        if size > MAX_RANGE_BYTES and complete:
-            break
-        bodies.append(
-            BlockBody(stored.header_bytes, stored.transactions, stored.parent_certificate)
-        )
-        certificate = store.get_finalization(height)
-        if certificate is not None:
-            complete, finalization = len(bodies), certificate
-        if stored.header.is_last_of_epoch:
-            break
-    return Range(tuple(bodies[:complete]), finalization)
 
 
 def block_of_body(body: BlockBody) -> Block:

@@ -14,14 +14,13 @@ from ledger.sealed import SealedBlock
 from node.errors import Fork
 from node.frames import MAX_RANGE, BlockBody, Range, WantRange
 from node.judge import MAX_PARKED
-from node.serving import body_of_sealed
+from node.serving import body_of_sealed, compose_range
 from node.sync import (
     ANSWER_TIMEOUT_MS,
     IDLE_RETRY_MS,
     PROGRESS_TIMEOUT_MS,
     Sync,
     block_of_body,
-    compose_range,
 )
 from tests.node.stage import Stage, change, digest
 
@@ -274,8 +273,55 @@ def test_ranges_end_at_a_finalization_and_within_bounds() -> None:
     assert Certificate.decode(whole.finalization).block == runs[1][-1].block.hash
     part = compose_range(stage.store, WantRange(2, 3))
     assert [block_of_body(body).header.height for body in part.blocks] == [2, 3]
-    assert compose_range(stage.store, WantRange(2, 2)) == Range((), b"")
     assert compose_range(stage.store, WantRange(5, 9)) == Range((), b"")
+
+
+def test_a_range_that_ends_too_early_is_proved_by_the_headers_that_follow() -> None:
+    leader, follower = Stage(), Follower("A")
+    blocks = leader.grow([leader.deposit()], [], [leader.deposit()])
+    leader.finish(blocks)
+    part = compose_range(leader.store, WantRange(1, 1))
+    assert (len(part.blocks), len(part.headers)) == (1, 2)
+    follower.want()
+    assert follower.asked() == [("A", 1)]
+    follower.sync.receive("A", part)
+    follower.ports.check()
+    assert follower.synced == []
+    follower.ports.advance(0)
+    assert follower.asked() == [("A", 2)]
+    follower.sync.receive("A", compose_range(leader.store, WantRange(2, 3)))
+    follower.ports.check()
+    ((_, block),) = follower.synced
+    assert block.hash == blocks[-1].block.hash
+
+
+def test_headers_behind_a_range_must_lead_to_the_finalized_block() -> None:
+    leader, follower = Stage(), Follower("A")
+    leader.finish(leader.grow([], [], []))
+    part = compose_range(leader.store, WantRange(1, 1))
+    for headers in ((), part.headers[:1], part.headers[::-1], part.headers[1:]):
+        follower.want()
+        with pytest.raises(FormatError):
+            follower.sync.receive("A", replace(part, headers=headers))
+        follower.ports.advance(0)
+
+
+def test_a_range_that_begins_too_high_is_garbage_and_no_fork() -> None:
+    leader, follower = Stage(), Follower("A")
+    blocks = leader.grow([], [], [])
+    follower.want()
+    with pytest.raises(FormatError, match="above what was asked"):
+        follower.sync.receive("A", make_range(leader, blocks[1:]))
+
+
+def test_a_long_idle_chain_is_caught_up_with_in_one_range() -> None:
+    leader, follower = Stage(), Follower("A")
+    blocks = leader.grow(*([] for _ in range(MAX_RANGE)))
+    follower.want()
+    follower.sync.receive("A", make_range(leader, blocks))
+    ((_, block),) = follower.synced
+    assert block.header.height == MAX_RANGE
+    assert follower.diverged == []
 
 
 def test_a_body_must_fit_its_header() -> None:
