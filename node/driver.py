@@ -75,6 +75,10 @@ class AsyncPorts:
         """Who is connected."""
         return [] if self.network is None else self.network.list_connected()
 
+    def list_sync_sources(self) -> list[str]:
+        """Who may be asked for ranges."""
+        return [] if self.network is None else self.network.list_sync_sources()
+
     def drop(self, peer: str, reason: str) -> None:
         """Hang up on a peer."""
         if self.network is not None:

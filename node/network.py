@@ -165,6 +165,10 @@ class Network:
         """The codes with a full channel, in order."""
         return sorted(code for code, contact in self._contacts.items() if contact.is_full)
 
+    def list_sync_sources(self) -> list[str]:
+        """The codes that ranges may be asked of, in order."""
+        return self.list_connected()
+
     def drop(self, peer: str, reason: str) -> None:
         """End a connection whose other side misbehaved."""
         contact = self._contacts.get(peer)

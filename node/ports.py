@@ -44,6 +44,11 @@ class Ports(Protocol):
         """The codes of the connected peers, in order."""
         ...
 
+    def list_sync_sources(self) -> list[str]:
+        """Who may be asked for ranges, in order: the connected, and peers that the state here does
+        not know any more, to whom nothing else is sent."""
+        ...
+
     def drop(self, peer: str, reason: str) -> None:
         """End a connection whose other side misbehaved."""
         ...

@@ -108,6 +108,10 @@ class SimulatedPorts:
         """Who is connected, in order."""
         return self._links.list_connected(self._host.code)
 
+    def list_sync_sources(self) -> list[str]:
+        """Who may be asked for ranges."""
+        return self.list_connected()
+
     def drop(self, peer: str, reason: str) -> None:  # noqa: ARG002
         """Hang up on a peer."""
         self._links.hang_up(self._host.code, peer)

@@ -68,6 +68,9 @@ class FakePorts:
     def list_connected(self) -> list[str]:
         return self.connected
 
+    def list_sync_sources(self) -> list[str]:
+        return self.connected
+
     def drop(self, peer: str, reason: str) -> None:
         self.connected.remove(peer)
 
