@@ -15,7 +15,10 @@ CALM_FSYNC_US: Final = (1 * MS, 3 * MS)
 
 @dataclass(slots=True)
 class Weather:
-    """The conditions of the moment; rates are per message, or per event of a process."""
+    """The conditions of the moment; rates are per message, or per event of a process.
+
+    `busy_us` is how long a batch of signatures may wait for the processor.
+    """
 
     delay_us: tuple[int, int] = CALM_DELAY_US
     jitter_us: int = 0
@@ -25,6 +28,7 @@ class Weather:
     duplication: float = 0.0
     is_ordered: bool = True
     fsync_us: tuple[int, int] = CALM_FSYNC_US
+    busy_us: int = 0
     crash_rate: float = 0.0
 
     def heal(self) -> None:
@@ -46,6 +50,7 @@ class Faults:
     duplication: float = 0.0
     is_ordered: bool = True
     fsync_us: tuple[int, int] = CALM_FSYNC_US
+    busy_us: int = 0
     crash_rate: float = 0.0
     crash_every_us: int = 0
     blackout_every_us: int = 0
@@ -70,6 +75,7 @@ class Faults:
             "loss": self.loss > 0,
             "duplication": self.duplication > 0,
             "reordering": not self.is_ordered,
+            "busy processors": self.busy_us > 0,
             "slow fsync": self.fsync_us != CALM_FSYNC_US,
             "crash at any event": self.crash_rate > 0,
             "crashes": self.crash_every_us > 0,
@@ -110,6 +116,7 @@ def draw_faults(rng: random.Random, n: int) -> Faults:
         duplication=rng.choice((0.01, 0.1)) if maybe(0.3) and not is_ordered else 0.0,
         is_ordered=is_ordered,
         fsync_us=(1 * MS, strength(20, 100, 400) * MS) if maybe(0.5) else CALM_FSYNC_US,
+        busy_us=strength(5, 60, 300) * MS if maybe(0.4) else 0,
         crash_rate=rng.choice((0.0002, 0.001, 0.004)) if maybe(0.3) else 0.0,
         crash_every_us=strength(2, 6, 15) * SECOND if maybe(0.5) else 0,
         blackout_every_us=strength(8, 15) * SECOND if maybe(0.15) else 0,

@@ -58,6 +58,7 @@ class SimulatedPorts:
         thread: SimulatedDiskThread,
         domain: Domain,
         checked: dict[tuple[bytes, tuple[bytes, ...]], bool],
+        draw_busy_us: Callable[[], int],
     ) -> None:
         self._host = host
         self._links = links
@@ -65,6 +66,7 @@ class SimulatedPorts:
         self._thread = thread
         self._domain = domain
         self._checked = checked
+        self._draw_busy_us = draw_busy_us
         self._timers: dict[str, Event] = {}
         self._batches: deque[tuple[Sequence[Job], Callable[[list[bool]], None]]] = deque()
         self._is_verifying = False
@@ -133,7 +135,8 @@ class SimulatedPorts:
                 self._verify_next()
             done([self._check(job) for job in jobs])
 
-        self._host.later(CHECK_US * (count + 1), f"verified {len(jobs)}", finish)
+        duration_us = CHECK_US * (count + 1) + self._draw_busy_us()
+        self._host.later(duration_us, f"verified {len(jobs)}", finish)
 
     def _check(self, job: Job) -> bool:
         transaction, keys = job

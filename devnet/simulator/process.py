@@ -128,7 +128,13 @@ class Process:
             self.journal_disk, self.later, lambda: rng.randint(*setting.weather.fsync_us)
         )
         ports = SimulatedPorts(
-            self, setting.links, store, self._thread, setting.transactions, setting.checked
+            self,
+            setting.links,
+            store,
+            self._thread,
+            setting.transactions,
+            setting.checked,
+            lambda: rng.randint(0, setting.weather.busy_us),
         )
         self._replica = Replica(
             self._identity,

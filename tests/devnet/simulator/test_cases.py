@@ -1,6 +1,7 @@
 """Named cases with whole replicas, each of which stopped somebody's network once."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,6 +14,7 @@ from devnet.simulator.process import Process
 from devnet.simulator.simulation import Plan, Simulation
 from ledger.primitives import Digest, View
 from node.frames import Consensus, Frame
+from node.peer import RunningPeer
 
 
 def start(n: int = 4, observers: int = 0, seed: int = 1) -> Simulation:
@@ -30,6 +32,22 @@ def agree(simulation: Simulation, process: Process) -> Digest:
     id_ = simulation.hand_in(process, simulation.load.make_probe(height))
     simulation.wait(lambda: simulation.is_final(id_))
     return id_
+
+
+class NoNetwork:
+    """What readiness asks of a network: here the replica knows who is connected."""
+
+    contacts: ClassVar[dict[str, object]] = {}
+
+    def compute_offset_ms(self) -> int:
+        return 0
+
+
+def list_reasons(process: Process) -> list[str]:
+    """Why a peer says that it is not ready."""
+    network: Any = NoNetwork()
+    metrics: Any = None
+    return list(RunningPeer(process.replica, network, metrics).get_readiness().reasons)
 
 
 def heights(processes: Sequence[Process]) -> list[int]:
@@ -102,10 +120,33 @@ def test_two_down_stop_the_chain_and_come_back() -> None:
         assert len(process.replica.list_voters()) + 1 < process.replica.validators.quorum
         assert "transactions are pending" in status.reasons
         assert set(status.silent) <= {item.code for item in gone}
-        assert process.replica.quiet_ms() > 15_000
+        missing, quiet = list_reasons(process)
+        assert missing.startswith("2 of 4 validators are")
+        assert all(item.code in missing for item in gone)
+        assert quiet.startswith("no block has become final for")
     for process in gone:
         process.start()
     simulation.wait(lambda: simulation.is_final(id_))
+    simulation.wait(lambda: not any(list_reasons(process) for process in simulation.processes))
+    simulation.audit()
+
+
+def test_a_journal_from_a_backup_is_found_out() -> None:
+    """What it says is true, but not all: the others remember what it has forgotten."""
+    simulation = start()
+    victim = simulation.processes[0]
+    backup = victim.journal_disk.copy()
+    for _ in range(3):
+        agree(simulation, victim)
+    victim.crash()
+    victim.journal_disk = backup
+    victim.start()
+    agree(simulation, simulation.processes[1])
+    status = victim.replica.core.status()
+    assert not status.recovering
+    assert not status.votes
+    rotate(simulation, simulation.processes[1])
+    simulation.wait(lambda: victim.replica.core.status().votes)
     simulation.audit()
 
 

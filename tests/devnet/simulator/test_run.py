@@ -4,19 +4,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from typer.testing import CliRunner
 
+from consensus.vote import VoteKind
+from consensus.voting import Voting
 from devnet.cli import app
 from devnet.simulator.faults import Faults, draw_faults
-from devnet.simulator.kernel import SECOND
+from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.run import draw_plan, run_seed, summarize
 from devnet.simulator.simulation import Plan, Simulation
 from devnet.simulator.violation import Violation
+from ledger.primitives import View
 from ledger.sealed import SealedBlock
+from node.journal import Journal
+from node.outbox import Outbox
 
 SEED = 15  # crashes, lost and reordered messages, skewed clocks, observers, epochs
 _DIGEST = "from devnet.simulator.run import run_seed; print(run_seed(%d).digest)"
@@ -40,7 +45,7 @@ def test_a_seed_replays_exactly_whatever_the_hash_seed() -> None:
 def test_seeds_cover_every_fault() -> None:
     drawn = [draw_plan(seed) for seed in range(200)]
     names = {name for plan in drawn for name in plan.faults.describe()}
-    assert len(names) == 17
+    assert len(names) == 18
     assert any(not plan.faults.describe() for plan in drawn)
     assert {plan.n for plan in drawn} == {4, 5, 7}
     assert {plan.observers for plan in drawn} == {0, 1, 2}
@@ -87,6 +92,46 @@ def test_a_changed_record_is_found() -> None:
     disk.write([(key, value + b"\x00")], sync=True)
     with pytest.raises(Violation, match="StateRoots"):
         simulation.audit()
+
+
+def speak_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Votes leave before they are on the disk."""
+    patch.setattr(Outbox, "say", lambda _, speak: speak())
+
+
+def vote_both_ways(patch: pytest.MonkeyPatch) -> None:
+    """A finalize after one's own nullify."""
+
+    def may_say(self: Voting, kind: VoteKind, view: View) -> bool:
+        return self.find(kind, view) is None
+
+    patch.setattr(Voting, "may_say", may_say)
+
+
+def forget_promises(patch: pytest.MonkeyPatch) -> None:
+    """Accepted transactions are not written."""
+    patch.setattr(Journal, "compose_accepted", lambda *_: (b"nothing", b""))
+
+
+def forget_votes(patch: pytest.MonkeyPatch) -> None:
+    """A restarted validator does not read its journal."""
+    patch.setattr(Journal, "list_records", lambda _: [])
+
+
+@pytest.mark.parametrize("break_it", [speak_at_once, vote_both_ways, forget_promises, forget_votes])
+def test_what_is_broken_on_purpose_is_found(
+    break_it: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_it(monkeypatch)
+    rough = Faults(
+        delay_us=(200, 20 * MS),
+        fsync_us=(1 * MS, 100 * MS),
+        crash_rate=0.004,
+        crash_every_us=1 * SECOND,
+        max_down=4,
+    )
+    plan = Plan(faults=rough, fire_us=5 * SECOND)
+    assert any(not run_seed(seed, plan).is_well for seed in range(40))
 
 
 def test_reports_add_up() -> None:
