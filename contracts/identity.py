@@ -14,6 +14,7 @@
    national node allots them, and none overlap.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -45,7 +46,8 @@ from contracts.standing import (
     make_registrant_key,
 )
 from ledger.code import parse_code
-from ledger.errors import CertificateError
+from ledger.endpoint import check_http_endpoint, check_peer_endpoint
+from ledger.errors import CertificateError, FormatError
 from ledger.primitives import PublicKey
 from ledger.record import make_key
 from ledger.transaction import parse_key_signer
@@ -66,6 +68,18 @@ def _check_credit_code(text: str) -> str:
     if text and (not uscc.is_valid(text) or uscc.compact(text) != text):
         raise ValueError("not a Unified Social Credit Code")
     return text
+
+
+def _of_ledger(check: Callable[[str], str]) -> Callable[[str], str]:
+    """A rule of the ledger as one of a field."""
+
+    def is_kept(text: str) -> str:
+        try:
+            return check(text)
+        except FormatError as error:
+            raise ValueError(str(error)) from None
+
+    return is_kept
 
 
 class Register(Payload):
@@ -149,8 +163,16 @@ class RotatePeer(Payload):
     """A new peer key and its certificate, and where the node is found."""
 
     certificate: Der
-    http_endpoint: Annotated[str, Field(min_length=1, max_length=255, description="http(s) URL")]
-    peer_endpoint: Annotated[str, Field(min_length=1, max_length=255, description="host:port")]
+    http_endpoint: Annotated[
+        str,
+        Field(description="http(s) URL without a path, at most 255 characters"),
+        AfterValidator(_of_ledger(check_http_endpoint)),
+    ]
+    peer_endpoint: Annotated[
+        str,
+        Field(description="host:port, at most 255 characters"),
+        AfterValidator(_of_ledger(check_peer_endpoint)),
+    ]
 
 
 def register(ctx: Context, call: Register) -> None:

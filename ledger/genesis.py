@@ -35,6 +35,7 @@ from ledger import codec, shape
 from ledger.code import CODE_LENGTH, parse_code
 from ledger.codec import Value
 from ledger.crypto import SUITE, Domain, Purpose, SigningKey, sha256
+from ledger.endpoint import check_http_endpoint, check_peer_endpoint
 from ledger.errors import CertificateError, FormatError, SignatureError
 from ledger.primitives import (
     KEY_BYTES,
@@ -65,7 +66,6 @@ MAX_GENESIS_BYTES = codec.MAX_BYTES
 MAX_RECORDS = 1 << 16
 MAX_NUMBER_BLOCKS = 4096
 MAX_NUMBER = 36**5 - 1  # five base-36 digits of a registrant
-MAX_ENDPOINT = 255
 POSSESSION_DOMAIN = Domain(Purpose.POSSESSION, ZERO_DIGEST)
 ROLES = ("identity", "peer", "validator")
 
@@ -100,8 +100,6 @@ _LIMITS = {
     "transaction_window": (1, 1 << 20),
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
-_PEER_ENDPOINT = re.compile(r"(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+):[1-9][0-9]{0,4}")
-_HTTP_ENDPOINT = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+)(:[1-9][0-9]{0,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,20 +386,13 @@ def _decode_founder(value: Value) -> Founder:
             _decode_proof(proofs["peer"]),
             _decode_proof(proof) if proof != b"" else None,
         ),
-        http_endpoint=_decode_endpoint(endpoints["http"], _HTTP_ENDPOINT, "an http(s) URL"),
-        peer_endpoint=_decode_endpoint(endpoints["peer"], _PEER_ENDPOINT, "host:port"),
+        http_endpoint=check_http_endpoint(endpoints["http"]),
+        peer_endpoint=check_peer_endpoint(endpoints["peer"]),
     )
 
 
 def _decode_proof(value: Value) -> Signature:
     return Signature(shape.check_bytes(value, "a possession proof", SIGNATURE_BYTES))
-
-
-def _decode_endpoint(value: Value, pattern: re.Pattern[str], form: str) -> str:
-    endpoint = shape.check_text(value, "an endpoint", MAX_ENDPOINT)
-    if not pattern.fullmatch(endpoint):
-        raise FormatError(f"the endpoint {endpoint} is not {form}")
-    return endpoint
 
 
 def _decode_name(value: Value) -> str:

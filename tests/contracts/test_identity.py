@@ -1,5 +1,7 @@
 """Identities and nodes: registration, standing, new keys, number blocks."""
 
+import pytest
+
 from contracts import machine
 from contracts.identity import LIFE
 from contracts.life import compute_terminal
@@ -153,6 +155,21 @@ def test_a_peer_key_rotates_alone(world: World) -> None:
     node = machine.get_node(world.state, GUIZHOU)
     assert node is not None
     assert (node.peer_key, node.peer_endpoint) == (key.public, "gz.example:7000")
+
+
+@pytest.mark.parametrize("endpoint", ["nowhere", "gz.example:0", "gz.example:99999", "a b:7000"])
+def test_a_node_is_where_it_can_be_dialled(world: World, endpoint: str) -> None:
+    key = make_keys("new peer")
+    certificate = issue_certificate(
+        GUIZHOU, GUIZHOU, key.public, make_keys(GUIZHOU), 7, BEGIN_MS, END_MS, False
+    )
+    data = {"certificate": certificate, "http_endpoint": "https://gz.example"}
+    signers = (GUIZHOU, key_signer(key.public))
+    moved = world.run("identity.rotate_peer", signers, peer_endpoint=endpoint, **data)
+    assert moved.code == "bad-data"
+    data["http_endpoint"] = f"https://{endpoint}/path"
+    moved = world.run("identity.rotate_peer", signers, peer_endpoint="gz.example:7000", **data)
+    assert moved.code == "bad-data"
 
 
 def test_validators_are_the_active_regions(world: World) -> None:
