@@ -12,7 +12,8 @@
                          finalization or empty, [header, ...]]
     9 Notice            [9, code, detail]
 
-Unknown tags, wrong shapes and oversized frames end the connection.
+Unknown tags, wrong shapes and oversized frames end the connection. A kind has its own bounds of
+bytes and of values, so that no frame costs more to decode than an honest one of its kind.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,16 +23,34 @@ from typing import TypeAlias, assert_never
 from ledger import codec, shape
 from ledger.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES
 from ledger.codec import Value
-from ledger.errors import FormatError
+from ledger.errors import EncodingError, FormatError
 from ledger.primitives import MAX_AMOUNT, MAX_HEIGHT, Digest
 from ledger.transaction import MAX_TRANSACTION_BYTES
+from node.outline import check_values
 
 VERSION = 1
 MAX_FRAME_BYTES = 12 * 1024 * 1024
 MAX_BATCH = 4096
 MAX_RANGE = 256
 MAX_RANGE_BYTES = 4 * 1024 * 1024
+MAX_TALK_BYTES = 1024  # of a hello, a notice, or whatever is heard on the sync channel
 _MAX_CONSENSUS_BYTES = 2 * 1024 * 1024
+_MAX_CONSENSUS_VALUES = 1 << 14  # the largest report holds 40 certificates and votes
+_MAX_RANGE_VALUES = MAX_RANGE_BYTES // 64 + MAX_BLOCK_TRANSACTIONS + 8 * MAX_RANGE
+_MAX_BATCH_BYTES = 4 * 1024 * 1024 + 64 * 1024  # an answer's transactions, and their lengths
+
+# Of each kind: bytes, and values of whatever depth.
+_BOUNDS = {
+    1: (MAX_TALK_BYTES, 8),
+    2: (_MAX_CONSENSUS_BYTES + 16, 8),
+    3: (_MAX_BATCH_BYTES, MAX_BATCH + 8),
+    4: (MAX_BATCH * 34 + 16, MAX_BATCH + 8),
+    5: (64, 8),
+    6: (MAX_FRAME_BYTES, MAX_BLOCK_TRANSACTIONS + 8),
+    7: (64, 8),
+    8: (MAX_FRAME_BYTES, _MAX_RANGE_VALUES),
+    9: (MAX_TALK_BYTES, 8),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +149,11 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def decode_frame(data: bytes) -> Frame:
-    """The frame of its bytes; raises EncodingError or FormatError."""
+    """The frame of its bytes; raises EncodingError or FormatError.
+
+    What a kind may hold, in bytes and in values, is held against it before anything is decoded.
+    """
+    _check_bounds(data)
     value = codec.decode(data, MAX_FRAME_BYTES)
     fields = shape.check_list(value, "a frame", 8, 1)
     tag = fields[0]
@@ -138,6 +161,18 @@ def decode_frame(data: bytes) -> Frame:
     if reader is None:
         raise FormatError("a frame of an unknown kind")
     return reader(fields)
+
+
+def _check_bounds(data: bytes) -> None:
+    if not data or data[0] & 0xF0 != 0x90:
+        raise EncodingError("a frame is a list of at most eight entries")
+    bounds = _BOUNDS.get(data[1]) if len(data) > 1 else None
+    if bounds is None:
+        raise FormatError("a frame of an unknown kind")
+    most_bytes, most_values = bounds
+    if len(data) > most_bytes:
+        raise EncodingError(f"a frame of kind {data[1]} and {len(data)} bytes", "frame-too-large")
+    check_values(data, most_values)
 
 
 def _to_value(frame: Frame) -> Value:
@@ -186,7 +221,9 @@ def _read_notice(fields: Sequence[Value]) -> Notice:
 
 def _read_consensus(fields: Sequence[Value]) -> Consensus:
     _, message = shape.check_tuple(fields, "a consensus frame", 2)
-    return Consensus(shape.check_blob(message, "message", _MAX_CONSENSUS_BYTES))
+    checked = shape.check_blob(message, "message", _MAX_CONSENSUS_BYTES)
+    check_values(checked, _MAX_CONSENSUS_VALUES)
+    return Consensus(checked)
 
 
 def _read_transactions(fields: Sequence[Value]) -> Transactions:

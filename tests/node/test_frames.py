@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import codec
+from ledger.block import MAX_BLOCK_TRANSACTIONS
 from ledger.codec import Value
 from ledger.errors import EncodingError, FormatError, LedgerError
 from node import frames
@@ -109,3 +110,52 @@ def test_a_frame_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     decode_frame(encode_frame(Consensus(bytes(80))))
     with pytest.raises(EncodingError):
         decode_frame(encode_frame(Consensus(bytes(120))))
+
+
+WIDE = b"\xdd\x00\x40\x00\x00" + b"\x90" * (4 << 20)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        WIDE,
+        b"\x92\x03" + WIDE[:5] + bytes(4 << 20),
+        b"\x93\x08" + WIDE + b"\xc4\x00",
+        b"\x92\x03\xdc\x10\x00" + (b"\xdc\x03\xe7" + b"\x90" * 999) * 4096,
+        b"\x94\x06\xc4\x00" + WIDE + b"\xc4\x00",
+        b"\x92\x04\xdc\x10\x00" + b"\xc4\x20" + bytes(32) * 5000,
+        b"\x92\x02\xc6\x00\x10\x00\x05\xdd\x00\x10\x00\x00" + b"\x90" * (1 << 20),
+        b"\x92\x02\xc6\x00\x30\x00\x00" + bytes(3 << 20),
+        b"\x96\x01\x01\xc5\x08\x00" + bytes(2048) + b"\xa0\x00\x00",
+        b"\x93\x09\xda\x08\x00" + b"x" * 2048 + b"\xa1x",
+    ],
+    ids=["no-tag", "ints", "range", "nested", "body", "hashes", "message", "consensus", "hello",
+         "notice"],
+)  # fmt: skip
+def test_bombs_are_refused_before_they_are_decoded(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+
+    def decode(data: bytes, most: int) -> Value:
+        decoded.append(len(data))
+        return real(data, most)
+
+    real = codec.decode
+    monkeypatch.setattr(codec, "decode", decode)
+    with pytest.raises((EncodingError, FormatError)):
+        decode_frame(data)
+    assert not decoded or data[1] == 2  # of a consensus frame its one blob, not what that holds
+
+
+def test_the_largest_frames_of_honest_peers_fit() -> None:
+    hashes = tuple(digest(number) for number in range(frames.MAX_BATCH))
+    batch = tuple(number.to_bytes(1000, "big") for number in range(frames.MAX_BATCH))
+    body = BlockBody(b"header", (b"small",) * MAX_BLOCK_TRANSACTIONS, bytes(8192))
+    full = BlockBody(b"header", (bytes(128),) * 128, b"certificate")
+    blocks = (full,) * frames.MAX_RANGE
+    large = Range(blocks, bytes(8192), (bytes(200),) * frames.MAX_RANGE)
+    hello = Hello(1, digest(1), "R1100000000010000000014P", 1 << 40, 1 << 60)
+    every: list[Frame] = [WantTransactions(hashes), Transactions(batch), body, large, hello]
+    for frame in [*every, Consensus(codec.encode([1, bytes(2 << 20)[:-9]]))]:
+        assert decode_frame(encode_frame(frame)) == frame
