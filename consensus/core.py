@@ -185,6 +185,11 @@ class Core(Conduct):
             records.append(self._silenced)
         return tuple(encode_record(record) for record in records)
 
+    @property
+    def view(self) -> View:
+        """The current view."""
+        return self._view
+
     def status(self) -> Status:
         """Where this core stands."""
         codes = self._validators.codes

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ledger import codec, shape
+from ledger.block import MAX_BLOCK_TRANSACTIONS
 from ledger.code import CODE_LENGTH, parse_code
 from ledger.codec import Value
 from ledger.crypto import SUITE, Domain, Purpose, SigningKey, sha256
@@ -96,7 +97,7 @@ _LIMITS = {
     "delta_ms": (1, 60_000),
     "heartbeat_ms": (1, 3_600_000),
     "max_block_bytes": (MAX_TRANSACTION_BYTES, codec.MAX_BYTES // 2),
-    "max_block_transactions": (1, 65_536),
+    "max_block_transactions": (1, MAX_BLOCK_TRANSACTIONS),
     "transaction_window": (1, 1 << 20),
 }
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
@@ -344,8 +345,8 @@ def _check_number_blocks(genesis: Genesis) -> None:
 def _check_limits(limits: ConsensusLimits) -> None:
     if limits.block_interval_ms >= limits.delta_ms:
         raise FormatError("block_interval_ms must be below delta_ms, or leaders would look dead")
-    if limits.heartbeat_ms < 2 * limits.delta_ms:
-        raise FormatError("heartbeat_ms must be at least the leader timer, 2 times delta_ms")
+    if limits.heartbeat_ms < 4 * limits.delta_ms:
+        raise FormatError("heartbeat_ms must be at least 4 times delta_ms, beyond every timer")
 
 
 def _possession_message(name: str, code: Code, role: str, key: PublicKey) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from ledger.transaction import Transaction
 from node.errors import make_fork
 from node.execution import Parent, parent_of_sealed, parent_of_store
 
@@ -20,6 +21,7 @@ class Chain:
         self.store = store
         self._sealed: dict[Digest, SealedBlock] = {}
         self._ids: dict[Digest, frozenset[Digest]] = {}
+        self._transactions: dict[Digest, dict[Digest, Transaction]] = {}  # of each block, by hash
         # Final, but still on their way to the disk.
         self._decided: list[SealedBlock] = []
 
@@ -49,6 +51,14 @@ class Chain:
         assert self.has(sealed.block.header.parent)
         self._sealed[sealed.block.hash] = sealed
         self._ids[sealed.block.hash] = frozenset(item.id for item in sealed.transactions)
+        self._transactions[sealed.block.hash] = {item.hash: item for item in sealed.transactions}
+
+    def find_transaction(self, hash_: Digest) -> Transaction | None:
+        """A transaction of an executed block that is not on disk yet."""
+        for found in self._transactions.values():
+            if hash_ in found:
+                return found[hash_]
+        return None
 
     def list_branch(self, hash_: Digest) -> list[SealedBlock]:
         """The blocks from above the store's last to this one; empty if it is not here."""
@@ -87,7 +97,7 @@ class Chain:
             if sealed.height > branch[-1].height and sealed.block.header.parent in kept:
                 kept.add(sealed.block.hash)
         for lost in [key for key in self._sealed if key not in kept]:
-            del self._sealed[lost], self._ids[lost]
+            del self._sealed[lost], self._ids[lost], self._transactions[lost]
         return branch
 
     def fold(self, blocks: list[SealedBlock]) -> None:
@@ -97,7 +107,8 @@ class Chain:
         for sealed in blocks:
             assert self._decided[0] is sealed
             self._decided.pop(0)
-            del self._sealed[sealed.block.hash], self._ids[sealed.block.hash]
+            hash_ = sealed.block.hash
+            del self._sealed[hash_], self._ids[hash_], self._transactions[hash_]
         for sealed in self._sealed.values():
             if sealed.block.header.parent == last:
                 sealed.layer.parent = self.store.state

@@ -41,7 +41,7 @@ from ledger.block import (
     make_block_of_parts,
 )
 from ledger.errors import FormatError, LedgerError
-from ledger.primitives import Code, Digest
+from ledger.primitives import Code, Digest, View
 from ledger.state import Reader
 from node.frames import Consensus
 from node.journal import Journal
@@ -66,6 +66,7 @@ class Conductor:
         self._is_pending = False
         self._events: deque[Event] = deque()
         self._is_stepping = False
+        self._view = View(0)
         self._bodies: dict[Digest, int] = dict(journal.list_bodies())
 
     def frame_of(self, message: Message) -> Consensus:
@@ -84,6 +85,9 @@ class Conductor:
                 actions = core.step(self._events.popleft(), self._ports.monotonic_ms())
                 for action in actions:
                     self._perform(action)
+                if core.view != self._view:
+                    self._view = core.view
+                    self._replica.judge.leave(core.view)
         finally:
             self._is_stepping = False
 

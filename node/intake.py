@@ -28,6 +28,7 @@ from node.judge import list_rekeyed, resolve_keys
 from node.mempool import Mempool, Pending
 from node.port import Phase, Status
 from node.ports import Job, Ports
+from node.shares import Shares
 
 Answer = Status | Refused
 MAX_RECENT = 50_000
@@ -71,6 +72,7 @@ class Intake:
         self._waiters: dict[Digest, dict[object, Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
         self._checking: set[Digest] = set()  # hashes of the same
+        self._shares = Shares()
         self._unsynced: set[Digest] = set()  # ids of what is accepted but not on the disk yet
         self.refused_count = 0
 
@@ -214,7 +216,7 @@ class Intake:
                 continue  # offered again; not worth decoding
             try:
                 transaction = self._decode(raw)
-                if self._is_known(transaction):
+                if self._is_known(transaction) or not self._shares.has_room(sender):
                     continue
                 self._check_new(transaction)
                 jobs.append((transaction, self._resolve(transaction, self._best_state())))
@@ -222,6 +224,7 @@ class Intake:
                 self.refused_count += 1
                 continue
             self._begin_check(transaction)
+            self._shares.begin(sender, 1)
         if jobs:
             self._ports.verify(jobs, lambda valid: self._received(jobs, valid, sender))
 
@@ -247,6 +250,9 @@ class Intake:
                 added.append(pending)
         if added:
             self._on_added(added, sender)
+        wrong = valid.count(False)
+        if self._shares.end(sender, len(jobs) - wrong, wrong):
+            self._ports.drop(sender, "it offers transactions whose signatures are wrong")
 
     def _begin_check(self, transaction: Transaction) -> None:
         self._unverified.add(transaction.id)
@@ -303,14 +309,13 @@ class Intake:
     def _restore_one(self, id_: Digest, raw: bytes) -> Job | None:
         if self._store.find_transaction(id_) is not None:
             return None
-        transaction = decode_transaction(raw, self._chain_name)
-        if transaction.until <= self._store.height:
-            self._remember(Status(id_, Phase.INVALID, "expired"))
-            return None
         try:
+            transaction = self._decode(raw)
+            if transaction.until <= self._store.height:
+                raise Refused("its time has passed", "expired")
             return transaction, self._resolve(transaction, self._store.state)
-        except Refused:
-            self._remember(Status(id_, Phase.INVALID, "unknown-signer"))
+        except Refused as refusal:
+            self._remember(Status(id_, Phase.INVALID, refusal.code))
             return None
 
     def _restored(self, jobs: list[Job], valid: list[bool]) -> None:
@@ -361,9 +366,23 @@ class Intake:
         state = self._store.state
         for pending in suspects:
             transaction = pending.transaction
-            if resolve_keys(state, transaction) != pending.keys:
-                self._mempool.remove_ids((transaction.id,))
+            if resolve_keys(state, transaction) == pending.keys:
+                continue
+            self._mempool.remove_ids((transaction.id,))
+            accepted = self._accepted.get(transaction.id)
+            if accepted is None or accepted.hash == transaction.hash:
                 self._give_up(transaction.id, "key-rotated")
+            else:
+                # Another copy of it came with signatures of an older key; ours may still hold.
+                self._check_again(accepted)
+
+    def _check_again(self, transaction: Transaction) -> None:
+        try:
+            jobs = [(transaction, self._resolve(transaction, self._store.state))]
+        except Refused:
+            self._give_up(transaction.id, "unknown-signer")
+            return
+        self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
 
     def _give_up(self, id_: Digest, reason: str) -> None:
         """A transaction will never be final."""

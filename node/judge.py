@@ -176,6 +176,15 @@ class Judge:
         """Parked blocks that lack transactions."""
         return [parked for parked in self._parked.values() if parked.missing]
 
+    def leave(self, view: int) -> None:
+        """The views before this one are over: what was proposed in them can get no vote any more.
+
+        A block of them that is certified after all is fetched then.
+        """
+        for hash_, parked in list(self._parked.items()):
+            if not parked.is_certified and parked.block.header.view < view:
+                self._forget(hash_)
+
     def prune(self, height: int) -> None:
         """Forget blocks at or below a final height."""
         for hash_, parked in list(self._parked.items()):
@@ -251,11 +260,18 @@ class Judge:
             self._end(parked, Outcome.EXECUTED, "")
             return
         parent = self._chain.find_parent(parked.block.header.parent)
-        if parent is None or parked.missing or self._is_ahead(parked):
+        if parent is None:
+            return
+        try:
+            # First of all: nothing is fetched for a block that is wrong by its header.
+            self._check_header(parked.block, parent)
+        except InvalidBlock as error:
+            self._end(parked, Outcome.INVALID, str(error))
+            return
+        if parked.missing or self._is_ahead(parked):
             return
         transactions = [item for item in parked.transactions if item is not None]
         try:
-            self._check_header(parked.block, parent)
             self._check_transactions(parked, transactions, parent)
             jobs = self._list_unchecked(parked, transactions, parent.state)
         except (InvalidBlock, machine.CallError) as error:

@@ -17,7 +17,8 @@ from node.limits import BlockLimits
 from node.mempool import Mempool, Pending
 from node.ports import Ports
 
-MIN_TRANSACTIONS = 16
+MIN_TRANSACTIONS = 16  # of a block whose limits were halved, where the genesis allows as many
+MIN_BYTES = 128 * 1024
 
 
 class Proposer:
@@ -76,8 +77,9 @@ class Proposer:
 
     def _select(self, parent: Parent, limit_shift: int) -> list[Pending]:
         height = parent.header.height + 1
-        count = max(self._limits.transactions >> limit_shift, MIN_TRANSACTIONS)
-        size = max(self._limits.size_bytes >> limit_shift, 128 * 1024)
+        limits = self._limits
+        count = min(limits.transactions, max(limits.transactions >> limit_shift, MIN_TRANSACTIONS))
+        size = min(limits.size_bytes, max(limits.size_bytes >> limit_shift, MIN_BYTES))
         taken = self._chain.list_branch_ids(parent.hash)
         chosen: list[Pending] = []
         for pending in self._mempool.select(height, count, size, taken):

@@ -13,6 +13,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from consensus import journal as core_journal
 from consensus.certificate import Certificate
@@ -58,6 +59,7 @@ from node.serving import Serving
 from node.sync import Sync, block_of_body
 
 _log = logging.getLogger("suanlian.replica")
+MAX_OFFERED = 256
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
@@ -110,6 +112,8 @@ class Replica:
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
         self._unreached: Certificate | None = None
+        self._waiting: list[Digest] = []  # the oldest of the mempool a heartbeat ago
+        self._recovered: core_journal.Journal | None = None
         self.has_stopped = False
         self.chain = Chain(store)
         self.mempool = Mempool(limits)
@@ -161,15 +165,18 @@ class Replica:
     # --- epochs
 
     def _enter_epoch_of_store(self) -> None:
-        epoch = compute_epoch(self.store)
-        recovered = core_journal.replay(self._journal.list_records())
-        if recovered is not None and recovered.epoch != epoch:
-            recovered = None
-        self._enter_epoch(epoch, recovered, recovering=True)
+        self._recovered = core_journal.replay(self._journal.list_records())
+        self._enter_epoch(compute_epoch(self.store), recovering=True)
 
-    def _enter_epoch(
-        self, epoch: Epoch, recovered: core_journal.Journal | None, recovering: bool
-    ) -> None:
+    def _enter_epoch(self, epoch: Epoch, recovering: bool) -> None:
+        recovered = self._recovered
+        # A store that is older than its journal says nothing of epochs in which this peer voted: it
+        # is silent, and leaves the journal alone, until it has come back to where it was.
+        is_behind = recovered is not None and recovered.epoch > epoch
+        if recovered is not None and recovered.epoch == epoch:
+            recovering, self._recovered = True, None
+        else:
+            recovered = None
         root, members = find_root(self.store, self.genesis, epoch)
         self.validators = members
         self.judge.validators = members
@@ -189,7 +196,7 @@ class Replica:
             self._domain.is_valid,
             None if is_barred else recovered,
             recovering,
-            not is_barred,
+            not is_barred and not is_behind,
         )
 
     @property
@@ -352,7 +359,7 @@ class Replica:
             self._unreached = None
 
     def _tell_stored(self, certificate: Certificate) -> None:
-        """The core may not know, after a restart, that a final block is executed and stored."""
+        """A final block is stored; the core may know it by its certificate only."""
         if certificate.epoch == self.core.status().epoch:
             height = self.store.find_height(certificate.block)
             header = None if height is None else self.store.get_header_bytes(height)
@@ -378,6 +385,7 @@ class Replica:
         """The store has the blocks: the world may know."""
         self._is_committing = False
         self.chain.fold(blocks)
+        self._tell_stored(certificate)
         self.judge.prune(self.store.height)
         self.final_at_ms = self._ports.monotonic_ms()
         self._count(blocks)
@@ -419,7 +427,7 @@ class Replica:
         _log.info("epoch %d begins", epoch)
         self.counters.epoch_changes += 1
         self.fetch.clear()
-        self._enter_epoch(epoch, None, recovering=False)
+        self._enter_epoch(epoch, recovering=False)
         self.conductor.enter_epoch()
 
     def _synced(self, certificate: Certificate, block: Block) -> None:
@@ -435,8 +443,17 @@ class Replica:
         self._ports.set_timer("offer", at_ms, self._retry)
 
     def _retry(self) -> None:
-        """Every heartbeat: what this peer accepted is offered until it is final."""
+        """Every heartbeat: what this peer accepted is offered until it is final.
+
+        So is what others accepted and has waited for a whole heartbeat: they may be gone.
+        """
         self.offer_again()
+        late = [item for item in map(self.mempool.get, self._waiting) if item is not None]
+        if late:
+            raws = [item.transaction.raw for item in late]
+            self._ports.send_transactions(self.list_voters(), raws)
+        oldest = islice(self.mempool, MAX_OFFERED)
+        self._waiting = [item.transaction.hash for item in oldest]
         self._set_retry()
 
     def quiet_ms(self) -> int:

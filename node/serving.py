@@ -36,18 +36,13 @@ class Serving:
 
     def send_transactions(self, to: str, hashes: Sequence[Digest]) -> None:
         """Those of the transactions that are here and not final yet."""
-        found: dict[Digest, bytes] = {}
-        wanted = dict.fromkeys(hashes)
-        for hash_ in wanted:
+        found: list[bytes] = []
+        for hash_ in dict.fromkeys(hashes):
             pending = self._mempool.get(hash_)
-            if pending is not None:
-                found[hash_] = pending.transaction.raw
-        if len(found) < len(wanted):
-            for sealed in self._chain:
-                for item in sealed.transactions:
-                    if item.hash in wanted:
-                        found[item.hash] = item.raw
-        raws = limit_size(list(found.values()), MAX_ANSWER_BYTES)
+            known = pending.transaction if pending else self._chain.find_transaction(hash_)
+            if known is not None:
+                found.append(known.raw)
+        raws = limit_size(found, MAX_ANSWER_BYTES)
         if raws:
             self._ports.send([to], Transactions(tuple(raws)))
 

@@ -285,7 +285,7 @@ BROKEN: dict[str, tuple[Callable[[], Genesis], type[LedgerError]]] = {
         FormatError,
     ),
     "a heartbeat within the leader timer": (
-        lambda: replace(GENESIS, consensus=ConsensusLimits(heartbeat_ms=999)),
+        lambda: replace(GENESIS, consensus=ConsensusLimits(heartbeat_ms=1_999)),
         FormatError,
     ),
     "blocks slower than the network": (

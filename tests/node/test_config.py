@@ -174,7 +174,6 @@ def test_a_genesis_that_does_not_hold_is_refused_though_pinned(tmp_path: Path) -
     ("consensus", "message"),
     [
         (ConsensusLimits(max_block_bytes=8 * 1024 * 1024), r"limits\.max_frame_bytes"),
-        (ConsensusLimits(max_block_transactions=20_001), r"limits\.mempool_transactions"),
     ],
 )
 def test_limits_fit_the_chain(tmp_path: Path, consensus: ConsensusLimits, message: str) -> None:
@@ -182,10 +181,13 @@ def test_limits_fit_the_chain(tmp_path: Path, consensus: ConsensusLimits, messag
         load_genesis(place_genesis(tmp_path, replace(GENESIS, consensus=consensus).data))
 
 
-def test_the_mempool_holds_a_block(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"), [("mempool_bytes", 1024 * 1024), ("mempool_transactions", 100)]
+)
+def test_the_mempool_holds_a_block(tmp_path: Path, key: str, value: int) -> None:
     config = place_genesis(tmp_path)
-    limits = config.limits.model_copy(update={"mempool_bytes": 1024 * 1024})
-    with pytest.raises(ConfigError, match=r"limits\.mempool_bytes"):
+    limits = config.limits.model_copy(update={key: value})
+    with pytest.raises(ConfigError, match=rf"limits\.{key}"):
         load_genesis(config.model_copy(update={"limits": limits}))
 
 
