@@ -10,6 +10,7 @@ from node.errors import Refused
 from node.intake import Answer, Intake
 from node.mempool import MempoolLimits, Pending
 from node.port import Phase, Status
+from node.shares import MAX_WRONG
 from tests.node.stage import Stage
 
 
@@ -332,3 +333,14 @@ def test_refusals_name_their_reason(code: str) -> None:
     assert isinstance(desk.answers[0], Refused)
     assert desk.codes() == [code]
     assert decode_transaction(item.raw, desk.genesis.chain) == item
+
+
+def test_a_peer_of_wrong_signatures_is_let_go() -> None:
+    desk = Desk()
+    desk.ports.connected = ["A", "B"]
+    for _ in range(MAX_WRONG + 1):
+        item = desk.deposit()
+        forged = join_signatures(item.body, [bytes(64)])
+        desk.intake.receive([forged], "A")
+        desk.settle()
+    assert desk.ports.connected == ["B"]

@@ -251,3 +251,26 @@ def test_a_block_forgotten_while_it_was_checked_says_nothing() -> None:
     stage.ports.check()
     assert heard == []
     assert len(stage.chain) == 0
+
+
+def test_a_wrong_header_is_named_before_anything_is_fetched() -> None:
+    stage = Stage()
+    sealed = stage.make([stage.deposit()])
+    heard = park(stage, change(sealed, height=7), [])
+    assert heard == [(Outcome.INVALID, "height or chain does not follow from the parent")]
+    assert not stage.judge.is_wanting
+
+
+def test_proposals_of_views_that_are_over_are_forgotten_but_not_what_is_certified() -> None:
+    stage = Stage()
+    item = stage.deposit()
+    old, certified, current = (stage.make([item], view=view) for view in (1, 2, 3))
+    park(stage, old.block, [])
+    park(stage, certified.block, [], is_certified=True)
+    park(stage, current.block, [])
+    stage.judge.leave(3)
+    assert [hash_ in stage.judge for hash_ in (old.block.hash, certified.block.hash)] == [
+        False,
+        True,
+    ]
+    assert current.block.hash in stage.judge

@@ -2,7 +2,7 @@
 
 from consensus.action import Propose
 from ledger.primitives import Epoch, View
-from node.limits import limits_of_genesis
+from node.limits import BlockLimits, limits_of_genesis
 from node.mempool import Pending
 from node.propose import Proposer
 from tests.node.stage import Stage, digest, public
@@ -94,3 +94,21 @@ def test_a_lone_transaction_is_not_kept_waiting_and_a_busy_chain_is() -> None:
     assert proposer.compute_wait_ms(request(stage, empty_only=True)) == 0
     stage.pend(*(stage.deposit() for _ in range(40)))
     assert proposer.compute_wait_ms(request(stage)) == 0
+
+
+def test_limits_never_shrink_beyond_what_the_genesis_allows() -> None:
+    stage = Stage()
+    stage.pend(*(stage.deposit() for _ in range(8)))
+    limits = BlockLimits(transactions=5, size_bytes=64 * 1024, window=100, interval_ms=20)
+    proposer = Proposer(
+        stage.population.regions[1],
+        stage.chain,
+        stage.mempool,
+        stage.ports,
+        limits,
+        stage.genesis.hash,
+    )
+    for shift in range(4):
+        sealed = proposer.propose(request(stage, shift=shift), Epoch(0), stage.validators)
+        assert sealed is not None
+        assert len(sealed.transactions) == 5

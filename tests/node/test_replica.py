@@ -133,3 +133,40 @@ def test_nothing_is_voted_before_the_others_have_reported() -> None:
     actor.recover()
     actor.settle()
     assert actor.replica.core.status().votes
+
+
+def test_a_store_older_than_its_journal_does_not_let_a_validator_vote_twice() -> None:
+    simulation = start()
+    victim, other = simulation.processes[1], simulation.processes[2]
+    backup = list(victim.store_disk.scan(b"", b"\xff"))
+    raw = simulation.load.make_voter_rotation(simulation.population.regions[3], 1)
+    simulation.hand_in(other, raw)
+    simulation.wait(lambda: victim.replica.core.status().epoch == 1)
+    id_ = simulation.hand_in(other, simulation.load.make_probe(0))
+    simulation.wait(lambda: simulation.is_final(id_))
+    victim.crash()
+    gone = [(key, None) for key, _ in victim.store_disk.scan(b"", b"\xff")]
+    victim.store_disk.write([*gone, *backup], sync=True)
+    records = list(victim.journal_disk.scan(b"j", b"k"))
+    simulation.chain.heights[victim.code] = 0  # the checker need not complain of the backup
+    victim.start()
+    status = victim.replica.core.status()
+    assert (status.epoch, status.votes) == (0, False)
+    assert list(victim.journal_disk.scan(b"j", b"k")) == records
+    simulation.wait(lambda: victim.replica.core.status().epoch == 1)
+    # What it voted in that epoch is known again, and asked for.
+    simulation.wait(lambda: victim.replica.core.status().votes)
+    simulation.audit()
+
+
+def test_what_others_accepted_is_offered_once_it_has_waited() -> None:
+    actor = make()
+    item = actor.deposit()
+    actor.replica.intake.receive([item.raw], actor.ports.connected[0])
+    actor.settle()
+    actor.ports.offered.clear()
+    beat_ms = actor.genesis.consensus.heartbeat_ms
+    actor.ports.advance(beat_ms)
+    assert actor.ports.offered == []
+    actor.ports.advance(beat_ms)
+    assert (tuple(actor.ports.connected), (item.raw,)) in actor.ports.offered
