@@ -6,8 +6,8 @@
     mjournal            16 random bytes that the store's disk carries too
     mbarred key         a validator key whose journal was lost: it never votes again here
 
-A journal that does not carry the mark of the store beside it was lost, replaced or restored from a
-backup: what this peer's validator keys signed is not known any more. They are barred, and the peer
+A journal that does not carry the mark of the store beside it was lost, replaced by another
+one: what this peer's validator keys signed is not known any more. They are barred, and the peer
 votes again in an epoch that has a new key of it (DESIGN section 3, recovery).
 """
 
