@@ -62,7 +62,9 @@ def up(
     launcher.close()
     if not as_json:
         where = "" if path == DEFAULT_FOLDER else f" --dir {path}"
-        print_note(f"Look at it with `suanlian devnet status{where}`, stop it with `down`.")
+        print_note(
+            f"Look at it with `suanlian devnet status{where}`, stop it with `suanlian devnet down{where}`."
+        )
 
 
 @app.command()
@@ -199,7 +201,7 @@ def _show_nodes(launcher: Launcher, as_json: bool) -> None:
         }
         for node in folder.nodes
     ]
-    columns = {"label": "node", "code": "code", "role": "role", "http": "API and console"}
+    columns = {"label": "node", "code": "code", "role": "role", "http": "API"}
     if as_json:
         fields = {"chain": folder.chain, "genesis_hash": folder.genesis_hash.hex()}
         show_fields("", {**fields, "nodes": rows}, True)

@@ -30,7 +30,7 @@ from consensus.message import (
     Proposal,
     encode_message,
 )
-from consensus.vote import VoteKind
+from consensus.vote import SignedVote, VoteKind
 from ledger import codec, shape
 from ledger.block import (
     MAX_BLOCK_TRANSACTIONS,
@@ -160,15 +160,23 @@ class Conductor:
                 self._replica.counters.double_signed += 1
                 _log.error("double signing: %r and %r by %d", first.vote, second.vote, first.signer)
             case acts.KeyElsewhere(evidence):
-                _log.error(
-                    "this validator's key signed %r, which is not in this journal: the key runs "
-                    "elsewhere, or the journal is old. No votes in this epoch.",
-                    evidence.vote,
-                )
+                self._bar(evidence)
             case acts.Recovered(view):
                 _log.info("voting again from view %d", view)
             case _:
                 raise AssertionError(f"an action that nobody performs: {action!r}")
+
+    def _bar(self, evidence: SignedVote) -> None:
+        """The key runs elsewhere, or the journal is not whole: it never votes here again."""
+        _log.error(
+            "this validator's key signed %r, which is not in this journal: the key runs elsewhere, "
+            "or the journal was lost or is old. It votes no more: make a new one and register it "
+            "(identity.rotate_validator).",
+            evidence.vote,
+        )
+        key = self._replica.voter_key
+        if key is not None:
+            self._replica.outbox.persist([self._journal.compose_bar(key)], True)
 
     def _persist(self, records: Sequence[bytes], body: Digest | None, sync: bool) -> None:
         if self._journal.is_long:

@@ -103,7 +103,7 @@ class Listen(_Section):
     )
     http: Address = Field(
         default="127.0.0.1:8080",
-        description="host:port of the HTTP API and the console; off loopback see [http]",
+        description="host:port of the HTTP API; off loopback see [http]",
     )
 
 
@@ -140,28 +140,6 @@ class Http(_Section):
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together: set both or neither")
         return self
-
-
-class Store(_Section):
-    """What the peer keeps."""
-
-    archive: bool = Field(
-        default=True,
-        strict=True,
-        description="keep every block body and every version of every record for ever",
-    )
-    keep_blocks: int = Field(
-        default=100_000,
-        strict=True,
-        ge=1,
-        description="without archive: how many recent block bodies to keep",
-    )
-    snapshot_interval: int = Field(
-        default=10_000,
-        strict=True,
-        ge=100,
-        description="blocks between snapshots that others can load",
-    )
 
 
 class Limits(_Section):
@@ -273,7 +251,6 @@ class Config(_Section):
     listen: Listen = Listen()
     keys: Keys = Keys()
     http: Http = Http()
-    store: Store = Store()
     limits: Limits = Limits()
     peers: dict[CodeText, Address] = Field(
         default={},
@@ -420,7 +397,7 @@ def load_credentials(config: Config) -> Credentials:
     _require_config(
         certificate.public_key == peer.key.public,
         "keys.peer_certificate is not for the key in keys.peer_key: issue one for it with "
-        "`suanlian identity certificate issue`",
+        "`suanlian identity certificate peer`",
     )
     validators = tuple(load_key(path, Role.VALIDATOR).key for path in keys.validator_keys)
     return Credentials(certificate, identity, validators)

@@ -41,6 +41,10 @@ class Journal:
         """All records of consensus in order."""
         return [value for _, value in self.disk.scan(b"j", b"k")]
 
+    def compose_bar(self, key: PublicKey) -> Change:
+        """This validator key votes no more."""
+        return BARRED_PREFIX + key, b""
+
     def is_barred(self, key: PublicKey) -> bool:
         """Whether this validator key must not vote."""
         return self.disk.get(BARRED_PREFIX + key) is not None

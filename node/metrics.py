@@ -24,7 +24,7 @@ class Metrics:
         )
         self._transactions = Counter(
             "suanlian_transactions",
-            "Results of final blocks since the start, by outcome",
+            "Final transactions since the start, by outcome",
             ["outcome"],
             registry=self._registry,
         )
@@ -49,9 +49,10 @@ class Metrics:
         for block in blocks:
             self._sizes.observe(len(block.transactions))
             failed = 0
-            for result in block.results:
+            count = len(block.transactions)
+            for result in block.results[:count]:
                 failed += result.code != "ok"
-            self._ok.inc(len(block.results) - failed)
+            self._ok.inc(count - failed)
             self._failed.inc(failed)
         self._age.set((self._now_ms() - blocks[-1].block.header.time_ms) / 1000)
 

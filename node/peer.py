@@ -94,8 +94,11 @@ class RunningPeer:
         if self.is_stopping or replica.has_stopped:
             reasons.append("this peer is stopping")
         reasons += self._list_missing_voters()
-        if replica.core.status().recovering and replica.is_validator:
+        core = replica.core.status()
+        if replica.is_validator and core.recovering:
             reasons.append("this validator was restarted and does not vote yet")
+        elif replica.is_validator and not core.votes:
+            reasons.append("this validator's key is missing or barred: it does not vote")
         offset_ms = network.compute_offset_ms()
         if abs(offset_ms) > MAX_CLOCK_OFFSET_MS:
             reasons.append(f"this clock is {-offset_ms} ms off the others': check NTP")

@@ -25,7 +25,7 @@ from consensus.validators import ValidatorSet
 from ledger.block import Block, decode_header
 from ledger.crypto import Domain, Purpose, SigningKey
 from ledger.genesis import Genesis
-from ledger.primitives import Code, Digest, Epoch
+from ledger.primitives import Code, Digest, Epoch, PublicKey
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
 from ledger.store import Store
@@ -114,6 +114,7 @@ class Replica:
         self._unreached: Certificate | None = None
         self._waiting: list[Digest] = []  # the oldest of the mempool a heartbeat ago
         self._recovered: core_journal.Journal | None = None
+        self.voter_key: PublicKey | None = None  # of this epoch, where this peer holds it
         self.has_stopped = False
         self.chain = Chain(store)
         self.mempool = Mempool(limits)
@@ -184,6 +185,7 @@ class Replica:
         found = find_voice(self.identity.code, self.identity.voter_keys, members, self._domain)
         if found is None and self.is_validator:
             _log.error("this validator does not hold its key of epoch %d: it cannot vote", epoch)
+        self.voter_key = None if found is None else found[1]
         is_barred = found is not None and self._journal.is_barred(found[1])
         if is_barred:
             _log.error("the journal of this validator key was lost: no votes under it any more")
@@ -425,9 +427,11 @@ class Replica:
     def _end_epoch(self) -> None:
         epoch = Epoch(self.store.header.epoch + 1)
         _log.info("epoch %d begins", epoch)
+        # Who was not voting when the old epoch ended may have been in the next before, and lost it.
+        was_voting = self.core.status().votes
         self.counters.epoch_changes += 1
         self.fetch.clear()
-        self._enter_epoch(epoch, recovering=False)
+        self._enter_epoch(epoch, recovering=not was_voting)
         self.conductor.enter_epoch()
 
     def _synced(self, certificate: Certificate, block: Block) -> None:
