@@ -63,7 +63,8 @@ def up(
     if not as_json:
         where = "" if path == DEFAULT_FOLDER else f" --dir {path}"
         print_note(
-            f"Look at it with `suanlian devnet status{where}`, stop it with `suanlian devnet down{where}`."
+            f"Look at it with `suanlian devnet status{where}`, "
+            f"stop it with `suanlian devnet down{where}`."
         )
 
 

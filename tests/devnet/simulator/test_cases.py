@@ -146,7 +146,14 @@ def test_a_journal_from_a_backup_is_found_out() -> None:
     assert not status.recovering
     assert not status.votes
     rotate(simulation, simulation.processes[1])
+    simulation.wait(lambda: victim.replica.core.status().epoch == 1)
+    simulation.kernel.run_until(simulation.kernel.now_us + 5 * SECOND)
+    # The next epoch does not help a key whose votes are forgotten: a new key does.
+    assert not victim.replica.core.status().votes
+    mine = simulation.load.make_voter_rotation(simulation.population.regions[0], 1)
+    simulation.hand_in(simulation.processes[1], mine)
     simulation.wait(lambda: victim.replica.core.status().votes)
+    assert victim.replica.core.status().epoch == 2
     simulation.audit()
 
 
