@@ -50,7 +50,7 @@ from node.frames import (
 from node.intake import Answer, Intake
 from node.journal import Journal
 from node.judge import Judge
-from node.limits import limits_of_genesis
+from node.limits import BlockLimits, limits_of_genesis
 from node.mempool import Mempool, MempoolLimits, Pending
 from node.outbox import Outbox
 from node.ports import Ports
@@ -121,40 +121,13 @@ class Replica:
         self.outbox = Outbox(ports.write_journal)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
-        self.judge = Judge(
-            self.chain,
-            self.mempool,
-            ports,
-            block_limits,
-            genesis.chain,
-            genesis.hash,
-            self._executed,
-            lambda hash_: self.intake.is_checking(hash_),
-        )
+        self.judge = self._make_judge(block_limits)
         self.fetch = Fetch(self.judge, ports, lambda hash_: self.intake.is_checking(hash_))
-        self.intake = Intake(
-            genesis.chain,
-            block_limits.window,
-            store,
-            journal,
-            self.mempool,
-            ports,
-            self._best_state,
-            self._added,
-        )
+        self.intake = self._make_intake(block_limits)
         self.proposer = Proposer(
             identity.code, self.chain, self.mempool, ports, block_limits, genesis.hash
         )
-        self.sync = Sync(
-            store,
-            self.judge,
-            ports,
-            self._domain,
-            self._synced,
-            lambda block, reason: self.diverge(block.hash, reason),
-            lambda: (self.chain.decided_height, self.chain.decided_hash),
-            lambda: self._unreached is not None,
-        )
+        self.sync = self._make_sync()
         self.conductor = Conductor(self, ports, journal)
         self._settings = Settings(
             delta_ms=genesis.consensus.delta_ms, heartbeat_ms=genesis.consensus.heartbeat_ms
@@ -162,6 +135,42 @@ class Replica:
         self.validators: ValidatorSet
         self.core: Core
         self._enter_epoch_of_store()
+
+    def _make_judge(self, limits: BlockLimits) -> Judge:
+        return Judge(
+            self.chain,
+            self.mempool,
+            self._ports,
+            limits,
+            self.genesis.chain,
+            self.genesis.hash,
+            self._executed,
+            lambda hash_: self.intake.is_checking(hash_),
+        )
+
+    def _make_intake(self, limits: BlockLimits) -> Intake:
+        return Intake(
+            self.genesis.chain,
+            limits.window,
+            self.store,
+            self._journal,
+            self.mempool,
+            self._ports,
+            self._best_state,
+            self._added,
+        )
+
+    def _make_sync(self) -> Sync:
+        return Sync(
+            self.store,
+            self.judge,
+            self._ports,
+            self._domain,
+            self._synced,
+            lambda block, reason: self.diverge(block.hash, reason),
+            lambda: (self.chain.decided_height, self.chain.decided_hash),
+            lambda: self._unreached is not None,
+        )
 
     # --- epochs
 

@@ -27,7 +27,7 @@ from devnet.simulator.population import START_MS, make_population
 from devnet.simulator.process import Process, Setting
 from devnet.simulator.suite import make_domain
 from devnet.simulator.violation import Violation
-from ledger.crypto import Purpose
+from ledger.crypto import Domain, Purpose
 from ledger.errors import LedgerError
 from ledger.genesis import ConsensusLimits
 from ledger.primitives import Digest
@@ -79,18 +79,7 @@ class Simulation:
         )
         transactions = make_domain(Purpose.TRANSACTION, genesis.hash, plan.is_real)
         self.durability = Durability(transactions)
-        setting = Setting(
-            self.kernel,
-            self.weather,
-            self.links,
-            genesis,
-            population.first,
-            make_domain(Purpose.VOTE, genesis.hash, plan.is_real),
-            transactions,
-            plan.limits,
-            START_MS,
-            {},
-        )
+        setting = self._make_setting(transactions)
         codes = (*population.regions, *population.observers[: plan.observers])
         self.processes = [
             Process(setting, code, population.voter_keys(code), self) for code in codes
@@ -109,6 +98,21 @@ class Simulation:
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
         self._probes: dict[str, Digest] = {}
+
+    def _make_setting(self, transactions: Domain) -> Setting:
+        genesis = self.population.genesis
+        return Setting(
+            self.kernel,
+            self.weather,
+            self.links,
+            genesis,
+            self.population.first,
+            make_domain(Purpose.VOTE, genesis.hash, self.plan.is_real),
+            transactions,
+            self.plan.limits,
+            START_MS,
+            {},
+        )
 
     # --- what the processes report (process.Witness)
 
