@@ -1,4 +1,4 @@
-"""What must hold in every state (DOMAIN section 9), as checkers: each returns what is wrong, in
+"""What must hold in every state, as checkers: each returns what is wrong, in
 words.
 
 They read whole tables: for tests, simulation and audits, not for the path of a block.

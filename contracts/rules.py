@@ -1,4 +1,4 @@
-"""The rules in force: integers by name, by version (DOMAIN section 8).
+"""The rules in force: integers by name, by version.
 
     key    rules 0x00 <version, 4 bytes> 0x00
     value  {"integers": {name: integer}, "version": version}

@@ -4,7 +4,7 @@
    cores.
 2. `v` is what one signature check costs with all cores busy, measured before and after the load.
    With four validators on c cores every transaction costs at least 4 v of processor time, so c /
-   (4 v) a second is the bound (DESIGN section 6); the ratio to it travels between machines.
+   (4 v) a second is the bound; the ratio to it travels between machines.
 3. Loads: batches over HTTP; one transaction a request; one client that waits for each.
 4. A run counts only what is final and ok, and ends by comparing height and state root of all peers.
 """

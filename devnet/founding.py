@@ -1,7 +1,7 @@
 """Founding a devnet: the ceremony of operators, on free ports, with rules for short trades.
 
-The industry node connects through one regional node, as DESIGN has it; all others dial every
-validator.
+The industry node connects through a regional node, and through a second that stands by; all others
+dial every validator.
 """
 
 import shutil
@@ -105,11 +105,11 @@ def _place(member: MemberSpec, ports: Iterator[int]) -> MemberSpec:
 
 
 def _connect_industries(path: Path, founded: Founded) -> None:
-    """Let every industry node connect through the last regional node."""
-    through = founded.select("R")[-1].code
+    """Let every industry node connect through the last regional node, with one more to stand by."""
+    through = tuple(member.code for member in founded.select("R")[-2:])
     for member in founded.select("I"):
         config = make_config(member, founded.genesis.hash)
-        connected = config.model_copy(update={"connect": (through,)})
+        connected = config.model_copy(update={"connect": through})
         file = path / "nodes" / member.spec.label / FILE_NAME
         file.write_text(compose_config(connected), "utf-8")
 

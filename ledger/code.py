@@ -1,4 +1,4 @@
-"""Codes: who or what something is, in 24 characters for ever (DOMAIN section 2).
+"""Codes: who or what something is, in 24 characters for ever.
 
     1      class: N national, R regional, I industry, A authority, P provider, U consumer,
            M auditor, C computing resource, S service

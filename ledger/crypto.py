@@ -5,7 +5,7 @@ Every signature in the project's own formats covers
     b"suanlian/<purpose>/v1\\x00" + genesis hash + message
 
 so that none can be taken for another purpose or another chain. Verification is libsodium's on every
-path (DESIGN section 2: one verifier decides).
+path: one verifier decides, as libraries disagree about odd keys and signatures.
 """
 
 import enum

@@ -8,7 +8,7 @@ Epoch = NewType("Epoch", int)  # a span of blocks with one validator set, from 0
 Digest = NewType("Digest", bytes)  # 32 bytes of SHA-256
 PublicKey = NewType("PublicKey", bytes)  # 32 bytes of Ed25519
 Signature = NewType("Signature", bytes)  # 64 bytes of Ed25519
-Code = NewType("Code", str)  # an identity, 24 characters (DOMAIN section 2)
+Code = NewType("Code", str)  # an identity, 24 characters (ledger.code)
 MicroYuan = NewType("MicroYuan", int)  # 1 CNY = 1 000 000
 TimeMs = NewType("TimeMs", int)  # milliseconds since the Unix epoch, from the block
 

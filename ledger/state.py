@@ -1,4 +1,4 @@
-"""State as its users see it: an ordered map of keys to records, in layers (DESIGN section 2).
+"""State as its users see it: an ordered map of keys to records, in layers.
 
 A `Reader` answers; a `Layer` holds what one block, or one checkpoint within it, changed on top of a
 reader. Layers nest: the state of an unfinalized block is its layer on its parent's; within a block

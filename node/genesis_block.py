@@ -1,4 +1,4 @@
-"""Block 0: made from the genesis document, the same by everybody (DESIGN section 2, chain)."""
+"""Block 0: made from the genesis document, the same by everybody (docs/spec/genesis.md)."""
 
 from contracts import machine
 from ledger import block as blocks

@@ -8,7 +8,7 @@
 
 A journal that does not carry the mark of the store beside it was lost, replaced by another
 one: what this peer's validator keys signed is not known any more. They are barred, and the peer
-votes again in an epoch that has a new key of it (DESIGN section 3, recovery).
+votes again in an epoch that has a new key of it (docs/spec/consensus.md).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

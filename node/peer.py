@@ -102,13 +102,19 @@ class RunningPeer:
         offset_ms = network.compute_offset_ms()
         if abs(offset_ms) > MAX_CLOCK_OFFSET_MS:
             reasons.append(f"this clock is {-offset_ms} ms off the others': check NTP")
-        behind = max((contact.height for contact in network.contacts.values()), default=0)
-        if replica.sync.is_running and behind > self.store.height + 2:
-            reasons.append(f"catching up: block {self.store.height} of {behind}")
+        goal = self._find_goal()
+        if replica.sync.is_running and goal > self.store.height + 2:
+            reasons.append(f"catching up: block {self.store.height} of {goal}")
         quiet_ms = replica.quiet_ms()
         if quiet_ms > QUIET_HEARTBEATS * self.genesis.consensus.heartbeat_ms:
             reasons.append(f"no block has become final for {quiet_ms // 1000} s")
         return reasons
+
+    def _find_goal(self) -> int:
+        """The height that f + 1 validators say they have reached: one of them is honest."""
+        contacts, f = self._network.contacts, self._replica.validators.f
+        claims = [contacts[code].height for code in self._replica.list_voters() if code in contacts]
+        return sorted(claims, reverse=True)[f] if len(claims) > f else 0
 
     def _list_missing_voters(self) -> list[str]:
         """A quorum must be in reach; who connects through named nodes needs one of those."""

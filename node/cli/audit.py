@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from node.cli.keys import read_code
 from node.cli.output import AsJson, CommandError, print_note, show_table, write_file
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
 from node.client.bundle import compose_text
@@ -80,8 +81,9 @@ def audit_party(
     as_json: AsJson = False,
 ) -> None:
     """List what a party signed, and what concerned it."""
-    filters = _filter(from_, to, newest, party=code, kind=kind, outcome=outcome)
-    _list(f"What {code} did", filters, most, (peer, genesis), as_json)
+    party = code if code.startswith("key:") else read_code(code)
+    filters = _filter(from_, to, newest, party=party, kind=kind, outcome=outcome)
+    _list(f"What {party} did", filters, most, (peer, genesis), as_json)
 
 
 @app.command("resource")
@@ -98,7 +100,7 @@ def audit_resource(
     as_json: AsJson = False,
 ) -> None:
     """List what concerned a resource."""
-    filters = _filter(from_, to, newest, resource=code, kind=kind, outcome=outcome)
+    filters = _filter(from_, to, newest, resource=read_code(code), kind=kind, outcome=outcome)
     _list(f"What concerned {code}", filters, most, (peer, genesis), as_json)
 
 

@@ -245,7 +245,10 @@ class AsyncClient:
                 content = await response.read()
                 content_type = response.headers.get("Content-Type", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{self.url} does not answer: {error!r}") from None
+            raise Unreachable(
+                f"{self.url} does not answer ({type(error).__name__}): is the peer running, and is "
+                "this the address of its API?"
+            ) from None
         return read_answer(response.status, content_type, content, call)
 
     def _open(self) -> aiohttp.ClientSession:

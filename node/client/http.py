@@ -232,7 +232,10 @@ class Client:
                 timeout=self._timeout_s + call.wait_s,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{self.url} does not answer: {error!r}") from None
+            raise Unreachable(
+                f"{self.url} does not answer ({type(error).__name__}): is the peer running, and is "
+                "this the address of its API?"
+            ) from None
         content_type = response.headers.get("Content-Type", "")
         return read_answer(response.status_code, content_type, response.content, call)
 

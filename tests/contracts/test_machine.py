@@ -142,7 +142,7 @@ def changed_keys(world: World) -> int:
 
 
 def test_changed_keys() -> None:
-    """The budget of DESIGN section 2: every key a call changes costs each replica."""
+    """The budget: every key a call changes costs each replica."""
     counts: dict[str, int] = {}
     trade = Trade()
     world = trade.world
