@@ -77,7 +77,7 @@ def read_genesis_hash(text: str) -> Digest:
     except ValueError:
         value = b""
     if len(value) != 32:
-        raise CommandError("a genesis hash is 64 hex digits: `suanlian node check-genesis` shows it")
+        raise CommandError("a genesis hash is 64 hex digits: see `suanlian node check-genesis`")
     return Digest(value)
 
 

@@ -93,7 +93,15 @@ def test_the_life_of_a_lease(audit: Any) -> None:
     name = "lease-P1-lease-1"
     entries = audit("lease", name)
     assert [entry["kind"] for entry in entries] == ["toy.put"] * 3 + ["due"]
-    assert audit("resource", name) == entries
+    assert audit("resource", GUIYANG) == audit("party", GUIYANG)
+
+
+@pytest.mark.parametrize("what", ["party", "resource"])
+def test_a_code_that_cannot_be_is_not_just_nothing(suanlian: Suanlian, url: str, what: str) -> None:
+    wrong = GUIYANG[:-1] + ("A" if GUIYANG[-1] != "A" else "B")
+    answer = suanlian("audit", what, wrong, "--peer", url)
+    assert answer.code == 1
+    assert "check" in answer.err
 
 
 def test_all_of_a_kind(audit: Any) -> None:
