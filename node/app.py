@@ -12,7 +12,6 @@ import secrets
 import signal
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -25,6 +24,8 @@ from node.api.server import ApiServer
 from node.config import Config, Credentials, load_credentials, load_genesis, parse_address
 from node.disk import DiskThread
 from node.driver import AsyncPorts
+from node.errors import NodeError
+from node.failstop import Fail, watch_loop
 from node.genesis_block import compute_genesis_block
 from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
@@ -35,6 +36,8 @@ from node.replica import Identity, Replica
 from node.verifier import Verifier
 
 _log = logging.getLogger("suanlian")
+
+STOP_TIMEOUT_S = 20.0  # of a peer that failed, whose parts may not end by themselves
 
 
 def run_peer(config: Config) -> int:
@@ -50,10 +53,12 @@ async def _run(config: Config, genesis: Genesis, credentials: Credentials) -> in
     failures: list[Exception] = []
 
     def fail(error: Exception) -> None:
-        failures.append(error)
+        if not failures:
+            failures.append(error)
         stopped.set()
 
     loop = asyncio.get_running_loop()
+    watch_loop(loop, fail)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     process = PeerProcess(config, genesis, credentials, fail)
@@ -62,10 +67,26 @@ async def _run(config: Config, genesis: Genesis, credentials: Credentials) -> in
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     await stopped.wait()
-    for error in failures:
-        _log.critical("stopping: %s", error)
-    await process.stop()
+    if not failures:
+        await process.stop()
+    else:
+        _log.critical("stopping: %s", describe_failure(failures[0]))
+        await _stop_failed(process)
     return 1 if failures else 0
+
+
+async def _stop_failed(process: "PeerProcess") -> None:
+    """Stop what can be stopped; nothing acknowledged hangs on it."""
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.stop()
+    except Exception:  # noqa: BLE001 - it has failed already
+        _log.exception("the failed peer did not stop in order")
+
+
+def describe_failure(error: Exception) -> str:
+    """An error for the log of an operator; those without words by their name."""
+    return str(error) if isinstance(error, NodeError) else f"{type(error).__name__}: {error}"
 
 
 class PeerProcess:
@@ -76,11 +97,11 @@ class PeerProcess:
         config: Config,
         genesis: Genesis,
         credentials: Credentials,
-        fail: Callable[[Exception], None],
+        fail: Fail,
     ) -> None:
         self._config = config
         self._genesis = genesis
-        self._fail = fail
+        self._on_failure = fail
         self._store_disk = LevelDb(config.data_dir / "store")
         self._journal_disk = LevelDb(config.data_dir / "journal")
         self.store = Store(self._store_disk, compute_genesis_block(genesis))
@@ -91,9 +112,9 @@ class PeerProcess:
                 "vote no more. Make a new one, register it (identity.rotate_validator) and add it "
                 "to keys.validator_keys."
             )
-        self._disk = DiskThread(self._journal_disk, fail)
-        self._verifier = Verifier(genesis.hash, config.verify_workers)
-        self._ports = AsyncPorts(self.store, self._disk, self._verifier, fail)
+        self._disk = DiskThread(self._journal_disk, self._fail)
+        self._verifier = Verifier(genesis.hash, self._fail, config.verify_workers)
+        self._ports = AsyncPorts(self.store, self._disk, self._verifier, self._fail)
         self.replica = Replica(
             Identity(config.code, credentials.validator_keys),
             genesis,
@@ -107,11 +128,17 @@ class PeerProcess:
             ),
             on_final=lambda blocks: self.peer.blocks_are_final(blocks),
         )
-        self.network = Network(config, genesis, self.store, self.replica)
+        self.network = Network(config, genesis, self.store, self.replica, self._fail)
         self._ports.network = self.network
         metrics = Metrics(self.replica, self.network, self._ports.wall_ms)
         self.peer = RunningPeer(self.replica, self.network, metrics)
         self.api = self._make_api()
+
+    def _fail(self, error: Exception) -> None:
+        """The replica hears, says and decides nothing any more; then the process ends."""
+        self.replica.has_stopped = True
+        self._ports.close()
+        self._on_failure(error)
 
     def _make_api(self) -> ApiServer:
         config = self._config

@@ -1,17 +1,22 @@
 """The disk's thread: one for journal and store, so that neither fsync holds up the event loop.
 
 What waits for the journal while a write is under way goes to it in one batch (group commit). The
-journal comes before the store: votes wait for it. A disk that fails ends the peer; nothing
-acknowledged is lost, because nothing was acknowledged before its write had ended.
+journal comes before the store: votes wait for it. A disk that fails ends the peer, and so does a
+`done` that raises: nothing is written or reported after it. Nothing acknowledged is lost, because
+nothing was acknowledged before its write had ended.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ledger.keyvalue import Change, KeyValue
+from node.failstop import Fail
+
+_log = logging.getLogger("suanlian.disk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class _Write:
 class DiskThread:
     """Runs writes one after another and tells the event loop when each has ended."""
 
-    def __init__(self, journal: KeyValue, fail: Callable[[Exception], None]) -> None:
+    def __init__(self, journal: KeyValue, fail: Fail) -> None:
         self._journal = journal
         self._fail = fail
         self._loop = asyncio.get_running_loop()
@@ -32,6 +37,7 @@ class DiskThread:
         self._writes: list[_Write] = []
         self._jobs: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
         self._is_busy = False
+        self._has_halted = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -48,12 +54,12 @@ class DiskThread:
         self._pump()
 
     async def close(self) -> None:
-        """Let everything that waits be written, then end the thread."""
+        """Let everything that waits be written, unless this failed; then end the thread."""
         await self._idle.wait()
         self._thread.shutdown(wait=True)
 
     def _pump(self) -> None:
-        if self._is_busy:
+        if self._is_busy or self._has_halted:
             return
         if self._writes:
             writes, self._writes = self._writes, []
@@ -75,16 +81,28 @@ class DiskThread:
         )
 
     def _ended(self, future: "Future[None]", done: Sequence[Callable[[], None]]) -> None:
+        if self._has_halted:
+            return
         error = future.exception()
         if error is not None:
-            self._writes.clear()
-            self._jobs.clear()
-            self._idle.set()
-            self._fail(OSError(f"the disk failed: {error}"))
+            self._halt(OSError(f"the disk failed: {error}"))
+            return
+        try:  # what this makes wait goes to the disk together, once all have heard
+            for notify in done:
+                notify()
+        except Exception as mistake:  # noqa: BLE001 - whatever it is, it stops the peer
+            _log.exception("what follows a write failed")
+            self._halt(mistake)
             return
         self._is_busy = False
-        for notify in done:
-            notify()
         self._pump()
         if not self._is_busy:
             self._idle.set()
+
+    def _halt(self, error: Exception) -> None:
+        """Begin and report nothing any more; who waits for the end need not."""
+        self._has_halted = True
+        self._writes.clear()
+        self._jobs.clear()
+        self._fail(error)
+        self._idle.set()

@@ -5,6 +5,7 @@ and the verifier comes back on that loop, in order.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,10 +13,13 @@ from ledger.keyvalue import Change
 from ledger.sealed import SealedBlock
 from ledger.store import Store
 from node.disk import DiskThread
+from node.failstop import Fail
 from node.frames import Frame
 from node.network import Network
 from node.ports import Job
 from node.verifier import Verifier
+
+_log = logging.getLogger("suanlian.ports")
 
 
 class AsyncPorts:
@@ -26,7 +30,7 @@ class AsyncPorts:
         store: Store,
         disk: DiskThread,
         verifier: Verifier,
-        fail: Callable[[Exception], None],
+        fail: Fail,
     ) -> None:
         self._store = store
         self._disk = disk
@@ -34,6 +38,7 @@ class AsyncPorts:
         self._fail = fail
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._is_closed = False
         self.network: Network | None = None
 
     def wall_ms(self) -> int:
@@ -47,10 +52,16 @@ class AsyncPorts:
     def set_timer(self, name: str, at_ms: int, fire: Callable[[], None]) -> None:
         """Call `fire` at a time of the loop's clock."""
         self.cancel_timer(name)
+        if self._is_closed:
+            return
 
         def due() -> None:
             self._timers.pop(name, None)
-            fire()
+            try:
+                fire()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it stops the peer
+                _log.exception("the timer %s failed", name)
+                self._fail(error)
 
         # One millisecond later, so that the clock, cut to whole ones, has reached `at_ms`.
         self._timers[name] = self._loop.call_at((at_ms + 1) / 1000, due)
@@ -109,7 +120,8 @@ class AsyncPorts:
         self._fail(error)
 
     def close(self) -> None:
-        """No timer fires any more."""
+        """No timer fires any more, and none is set."""
+        self._is_closed = True
         for handle in self._timers.values():
             handle.cancel()
         self._timers.clear()

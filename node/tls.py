@@ -17,10 +17,12 @@
 5. A client names the code that it means to reach (`server_hostname=compute_dns_name(code)`), and
    OpenSSL refuses another. Session tickets are off: every connection shows its certificate.
 
-Roots only ever grow (`add_roots`); one that was replaced still opens the sync channel and no more.
+The contexts hold the root of the genesis, the only one that a chain records; `add_roots` takes
+further ones beside it, which open the sync channel and no more.
 """
 
 import enum
+import logging
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ from ledger.errors import CertificateError
 from ledger.primitives import Code, PublicKey
 from ledger.x509 import Certificate, parse_certificate
 from node.errors import ConfigError, NetworkError
+
+_log = logging.getLogger("suanlian.tls")
 
 X509_V_FLAG_NO_CHECK_TIME = 0x200000
 
@@ -91,9 +95,11 @@ def get_peer_certificate(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> bytes:
 
 
 def identify_peer(
-    ssl_object: ssl.SSLObject | ssl.SSLSocket, find_peer_key: FindPeerKey
+    ssl_object: ssl.SSLObject | ssl.SSLSocket | None, find_peer_key: FindPeerKey
 ) -> RemotePeer:
     """Who is at the other end, after the handshake; raises NetworkError for no peer at all."""
+    if ssl_object is None:
+        raise NetworkError("the connection has no TLS, or none any more")
     return judge_certificate(get_peer_certificate(ssl_object), find_peer_key)
 
 
@@ -105,6 +111,9 @@ def judge_certificate(data: bytes, find_peer_key: FindPeerKey) -> RemotePeer:
         raise NetworkError(
             f"the other side's certificate is outside the profile: {error}"
         ) from None
+    except Exception as error:  # reading changes nothing here: no certificate may stop a peer
+        _log.exception("a certificate that cannot be read")
+        raise NetworkError("the other side's certificate cannot be read") from error
     if certificate.subject != certificate.issuer or certificate.is_authority:
         raise NetworkError(
             f"{certificate.subject} presents a certificate that is not a peer's (a peer's is "

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ledger.crypto import Domain, Purpose
 from ledger.primitives import Digest
+from node.failstop import Fail, watch_task
 from node.ports import Job
 
 CHUNK = 32
@@ -24,15 +25,16 @@ class _Batch:
 
 
 class Verifier:
-    """Checks batches in the order in which they came."""
+    """Checks batches in the order in which they came; whatever it cannot do ends the peer."""
 
-    def __init__(self, genesis_hash: Digest, workers: int = 0) -> None:
+    def __init__(self, genesis_hash: Digest, fail: Fail, workers: int = 0) -> None:
         self._genesis_hash = genesis_hash
         self._domain = Domain(Purpose.TRANSACTION, genesis_hash)
         self._batches: deque[_Batch] = deque()
         self._wake = asyncio.Event()
         self._pool = ProcessPoolExecutor(workers) if workers else None
         self._task = asyncio.create_task(self._run(), name="verifier")
+        watch_task(self._task, fail)
         self.checked = 0
 
     def verify(self, jobs: Sequence[Job], done: Callable[[list[bool]], None]) -> None:

@@ -1,0 +1,92 @@
+"""A peer at the other end of a link: who it is, how far it is, what it hears, who hears it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from node.admission import Allowance
+from node.frames import Frame, Hello, Range, WantBlock, WantRange, WantTransactions
+from node.link import Link
+from node.tls import RemotePeer
+
+REQUESTS_PER_S = 100.0
+REQUESTS_BURST = 500.0
+RANGE_COST = 4.0  # the dearest answer: 4 MiB off the disk
+TURN_S = 0.002
+
+
+class Listener(Protocol):
+    """Who hears what comes over full channels; the replica."""
+
+    @property
+    def voters(self) -> Sequence[str]:
+        """The validators of the running epoch."""
+        ...
+
+    def connected(self, peer: str, height: int) -> None:
+        """A full channel stands."""
+        ...
+
+    def disconnected(self, peer: str) -> None:
+        """A full channel, or one to ask for ranges, ended."""
+        ...
+
+    def receive(self, sender: str, frame: Frame) -> None:
+        """A frame came over a full channel, or a range or hello over one to ask for ranges; raises
+        LedgerError for garbage."""
+        ...
+
+    def serve_range(self, want: WantRange) -> Range:
+        """Final blocks for whoever asks."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Contact:
+    """What is known of a connected peer.
+
+    `is_full` is what this side hears of the other. `hears_all` is what the other side hears of this
+    one: nothing but requests for ranges once it has said `sync-only`.
+    """
+
+    remote: RemotePeer
+    link: Link
+    is_full: bool
+    height: int = 0
+    offset_ms: int = 0
+    hears_all: bool = True
+    since_s: float = field(default_factory=time.monotonic)
+
+    def hear_hello(self, hello: Hello) -> None:
+        """How far the other side is, and its clock."""
+        self.height = hello.height
+        self.offset_ms = hello.time_ms - time.time_ns() // 1_000_000
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether everything can be said."""
+        return self.is_full and self.hears_all and not self.link.is_closed
+
+
+def takes_request(allowance: Allowance, frame: Frame) -> bool:
+    """Whether a frame may still be answered; what asks for nothing costs nothing here."""
+    if isinstance(frame, WantRange):
+        return allowance.take(RANGE_COST)
+    if isinstance(frame, WantTransactions | WantBlock):
+        return allowance.take()
+    return True
+
+
+class Turn:
+    """What one link may take of the event loop before the others have theirs."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    async def give_way(self) -> None:
+        """Let others run, if this one had its time: a read of what is buffered suspends nobody."""
+        if time.monotonic() - self._since >= TURN_S:
+            await asyncio.sleep(0)
+            self._since = time.monotonic()
