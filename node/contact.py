@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +16,7 @@ REQUESTS_PER_S = 100.0
 REQUESTS_BURST = 500.0
 RANGE_COST = 4.0  # the dearest answer: 4 MiB off the disk
 TURN_S = 0.002
+OFFSETS = 6  # hellos of half a minute
 
 
 class Listener(Protocol):
@@ -55,14 +57,23 @@ class Contact:
     link: Link
     is_full: bool
     height: int = 0
-    offset_ms: int = 0
     hears_all: bool = True
     since_s: float = field(default_factory=time.monotonic)
+    offsets_ms: deque[int] = field(default_factory=lambda: deque(maxlen=OFFSETS))
 
     def hear_hello(self, hello: Hello) -> None:
         """How far the other side is, and its clock."""
         self.height = hello.height
-        self.offset_ms = hello.time_ms - time.time_ns() // 1_000_000
+        self.offsets_ms.append(hello.time_ms - time.time_ns() // 1_000_000)
+
+    @property
+    def offset_ms(self) -> int:
+        """How far the other clock is ahead of this one.
+
+        What a hello waits on its way makes the other clock look slow, never fast: of the last few
+        the greatest is the nearest to the truth.
+        """
+        return max(self.offsets_ms, default=0)
 
     @property
     def is_connected(self) -> bool:
