@@ -140,26 +140,26 @@ class Network:
     # --- what the replica says
 
     def send(self, to: Sequence[str], frame: Frame) -> None:
-        """Send a frame to those that are connected; encoded once. Requests for ranges go to those
-        as well of whom nothing else is asked."""
+        """Send a frame to those that are connected; encoded once. What a sync channel is for goes
+        to those as well to whom nothing else is said."""
         data: bytes | None = None
         for code in to:
-            contact = self._find(code, is_for_range=isinstance(frame, WantRange))
+            contact = self._find(code, is_for_sync=isinstance(frame, Hello | WantRange | Range))
             if contact is not None:
                 if data is None:
                     data = encode_frame(frame)
                 contact.link.send(data)
 
-    def _find(self, code: str, is_for_range: bool) -> Contact | None:
+    def _find(self, code: str, is_for_sync: bool) -> Contact | None:
         contact = self._contacts.get(code)
-        if contact is not None and (contact.is_connected or is_for_range):
+        if contact is not None and (contact.is_connected or is_for_sync):
             return contact
-        return self._sources.get(code) if is_for_range else None
+        return self._sources.get(code) if is_for_sync else None
 
     def send_transactions(self, to: Sequence[str], raws: Sequence[bytes]) -> None:
         """Send transactions to those that are connected."""
         for code in to:
-            contact = self._find(code, is_for_range=False)
+            contact = self._find(code, is_for_sync=False)
             if contact is not None:
                 contact.link.send_transactions(raws)
 
@@ -208,7 +208,7 @@ class Network:
             self._forget_old()
             if time.monotonic() - said_hello > HELLO_S:
                 said_hello = time.monotonic()
-                self.send(self.list_connected(), self._hello())
+                self.send(self.list_sync_sources(), self._hello())
             await asyncio.sleep(REFRESH_S)
 
     def _dial_targets(self) -> None:
