@@ -41,7 +41,7 @@ from node.client.bundle import (
 from node.client.claims import make_identity_key
 from node.errors import NodeError
 
-MAX_RECORDS: Final = 1000  # under a prefix
+MAX_RECORDS: Final = 100  # under a prefix: they are proved at one go, between votes
 MAX_VERSIONS: Final = 1000  # of one record
 MAX_ITEMS: Final = 200  # transactions and due items with the proofs of their blocks
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from node.api import (
     audit,
     blocks,
+    delivery,
     events,
     history,
     openapi,
@@ -90,15 +91,23 @@ def _add(app: web.Application, route: Route) -> None:
 
 @web.middleware
 async def _guard(request: web.Request, handler: _Next) -> web.StreamResponse:
-    started = time.perf_counter()
     connections = request.app.get(CONNECTIONS)
     if connections is not None:
         connections.begin(request)
     try:
-        response = await _answer(request, handler)
+        with delivery.begin(request):
+            response = await _measure(request, handler)
+            if isinstance(response, web.Response):
+                await delivery.deliver(request, response)
     finally:
         if connections is not None:
             connections.end(request)
+    return response
+
+
+async def _measure(request: web.Request, handler: _Next) -> web.StreamResponse:
+    started = time.perf_counter()
+    response = await _answer(request, handler)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else ""
     method = request.method if resource is not None else ""
@@ -113,13 +122,20 @@ async def _answer(request: web.Request, handler: _Next) -> web.StreamResponse:
     try:
         if request.path not in _UNCOUNTED:
             request.app[CONTEXT].requests.take(get_client(request))
-        return await handler(request)
+        response = await handler(request)
+        if isinstance(response, web.Response):
+            delivery.hold_bytes(request, response)
+        return response
     except Problem as problem:
         return answer_problem(problem)
     except web.HTTPException as error:
         return _convert(error)
     except ConnectionError:
         raise
+    except (web.RequestPayloadError, web.PayloadAccessError) as error:
+        _LOG.debug("a body did not come: %s", error)
+        request.app[METRICS].malformed.inc()
+        return answer_problem(Problem("bad-request", "the body is broken off or malformed"))
     except Exception:  # noqa: BLE001  the last line of defence: one request must not show more
         _LOG.exception("%s %s failed", request.method, request.path)
         return answer_problem(Problem("internal", "the peer failed; its log says why"))

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from node.api.context import CONTEXT, answer, get_client, read_limit
+from ledger.store import Store
+from node.api.context import CONTEXT, answer_list, dump, get_client, read_limit
 from node.api.cursors import compose_cursor, read_cursor
+from node.api.delivery import charge_read, hold_slot
 from node.api.parameters import CURSOR, LIMIT, NUMBER, WORD, Parameter, parse_number, parse_word
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
 from node.api.values import show_changes
-from node.audit import AuditEntry, AuditQuery, run_audit
+from node.audit import AuditEntry, AuditPage, AuditQuery, run_audit
 from node.client.difference import show_value
 
 
@@ -96,13 +98,18 @@ async def audit(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     scope = ("audit", *(_as_scope(item.read(request)) for item in _FILTERS))
     query = _read_query(request, scope)
-    client = get_client(request)
     height = context.chain.height
-    with context.audits.hold(client):
-        page = await asyncio.to_thread(run_audit, context.peer.store, query)
+    context.costs.check(get_client(request))
+    hold_slot(request, context.audits)
+    page, items = await asyncio.to_thread(_run, context.peer.store, query)
     following = None if page.next_cursor is None else compose_cursor(scope, page.next_cursor)
-    items = [_show_entry(entry) for entry in page.entries]
-    return answer({"at_height": str(height), "items": items, "next": following})
+    shown = answer_list(items, at_height=str(height), next=following)
+    return charge_read(request, len(items), shown)
+
+
+def _run(store: Store, query: AuditQuery) -> tuple[AuditPage, list[str]]:
+    page = run_audit(store, query)
+    return page, [dump(_show_entry(entry)) for entry in page.entries]
 
 
 def _as_scope(value: Any) -> str | int | None:

@@ -10,8 +10,9 @@ from ledger.block import Header, header_as_json
 from ledger.primitives import Digest
 from ledger.store import StoredBlock
 from node.api.chain import STEP, Chain, Entry
-from node.api.context import CONTEXT, answer, answer_text, dump, read_limit
+from node.api.context import CONTEXT, answer, answer_list, answer_text, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
+from node.api.delivery import begin_read, charge_read
 from node.api.parameters import (
     CURSOR,
     DIGEST,
@@ -59,33 +60,41 @@ async def list_blocks(request: web.Request) -> web.Response:
     cursor = CURSOR.read(request)
     top = chain.height if cursor is None else read_cursor(cursor, _SCOPE, (int,))[0]
     top = min(top, chain.height)
-    blocks: list[dict[str, Any]] = []
+    await begin_read(request)
+    blocks: list[str] = []
     for height in range(top, max(-1, top - limit), -1):
         header = chain.get_header(height)
         if header is None:
             break
-        blocks.append(_show_header(chain, header))
+        blocks.append(dump(_show_header(chain, header)))
+        if len(blocks) % STEP == 0:
+            await asyncio.sleep(0)
     last = top - len(blocks)
     more = bool(blocks) and last >= 0
-    return answer({"items": blocks, "next": compose_cursor(_SCOPE, [last]) if more else None})
+    shown = answer_list(blocks, next=compose_cursor(_SCOPE, [last]) if more else None)
+    return charge_read(request, len(blocks), shown)
 
 
 async def get_block(request: web.Request) -> web.Response:
     """One block."""
     chain = request.app[CONTEXT].chain
-    height = _find(chain, BLOCK.read(request))
+    reference, whole = BLOCK.read(request), TRANSACTIONS.read(request)
+    if whole:
+        await begin_read(request)
+    height = _find(chain, reference)
     header = chain.get_header(height)
     if header is None:
         raise Problem("not-found", f"block {height} is not final; the newest is {chain.height}")
     shown = _show_header(chain, header)
-    if not TRANSACTIONS.read(request):
+    if not whole:
         return answer(shown)
     entries = await chain.load_entries(height)
     block = chain.get_block(height)
     if entries is None or block is None:
         raise Problem("pruned", f"this peer no longer has the transactions of block {height}")
     rendered = await _render_entries(chain, block, entries)
-    return answer_text(f'{dump(shown)[:-1]},"transactions":[{",".join(rendered)}]}}')
+    text = f'{dump(shown)[:-1]},"transactions":[{",".join(rendered)}]}}'
+    return charge_read(request, len(rendered), answer_text(text))
 
 
 async def _render_entries(chain: Chain, block: StoredBlock, entries: Sequence[Entry]) -> list[str]:
@@ -128,7 +137,7 @@ ROUTES: Final = (
         "blocks",
         (LIMIT, CURSOR),
         answers={200: json_content("A page of headers.", ref("BlockPage"))},
-        problems=("bad-parameter", "bad-cursor"),
+        problems=("bad-parameter", "bad-cursor", "too-many-open"),
     ),
     Route(
         "GET",
@@ -138,6 +147,6 @@ ROUTES: Final = (
         "blocks",
         (BLOCK, TRANSACTIONS),
         answers={200: json_content("The block.", ref("Block"))},
-        problems=("bad-parameter", "not-found", "pruned"),
+        problems=("bad-parameter", "not-found", "pruned", "too-many-open"),
     ),
 )

@@ -14,7 +14,7 @@ from ledger.store import Store, StoredBlock
 from ledger.transaction import Transaction, decode_transaction
 
 CACHED_BLOCKS: Final = 4
-STEP: Final = 128  # entries decoded before votes and other requests get their turn
+STEP: Final = 32  # entries decoded before votes and other requests get their turn
 DUE: Final = "due"  # the kind of an item that a block executed itself
 
 T = TypeVar("T")

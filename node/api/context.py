@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from node.api.limits import Limits
 from node.api.metrics import HttpMetrics
 from node.api.parameters import LIMIT
 from node.api.problems import Problem
-from node.api.rates import Buckets, Slots, client_of
+from node.api.rates import Buckets, Costs, Slots, client_of
 from node.port import Peer
 
 
@@ -31,6 +31,9 @@ class Context:
     waiters: Slots
     streams: Slots
     audits: Slots
+    reads: Slots
+    costs: Costs
+    unwritten: Slots
     readers: set[asyncio.Task[Any]]
 
 
@@ -51,6 +54,16 @@ def make_context(peer: Peer, limits: Limits) -> Context:
         waiters=Slots("requests that wait", limits.waiters, limits.waiters_per_client),
         streams=Slots("event streams", limits.streams, limits.streams_per_client),
         audits=Slots("audit queries", limits.audits, limits.audits_per_client),
+        reads=Slots("proofs, lists and whole blocks", limits.reads, limits.reads_per_client),
+        costs=Costs(
+            Buckets(limits.read_cost_per_s, limits.read_cost_burst, most, clock),
+            Buckets(limits.reads * limits.read_cost_per_s, 2 * limits.read_cost_burst, 1, clock),
+        ),
+        unwritten=Slots(
+            "bytes that were not read yet",
+            limits.unwritten_bytes,
+            limits.unwritten_bytes_per_client,
+        ),
         readers=set(),
     )
 
@@ -74,6 +87,11 @@ def read_limit(request: web.Request) -> int:
 def dump(value: Any) -> str:
     """Compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def answer_list(items: Iterable[str], **rest: Any) -> web.Response:
+    """A list whose items are JSON already, beside other members."""
+    return answer_text(f'{{"items":[{",".join(items)}],{dump(rest)[1:]}')
 
 
 def answer(value: Any, status: int = 200) -> web.Response:

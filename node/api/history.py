@@ -8,8 +8,9 @@ from aiohttp import web
 from ledger.codec import Value
 from ledger.record import Record
 from node.api.chain import Chain
-from node.api.context import CONTEXT, answer, read_limit
+from node.api.context import CONTEXT, answer_list, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
+from node.api.delivery import begin_read, charge_read
 from node.api.parameters import CURSOR, LIMIT
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
@@ -18,7 +19,7 @@ from node.api.values import show_record
 from node.client.difference import compute_difference
 
 _PATH: Final = "/v1/history/"
-_PAUSE: Final = 8  # versions, each of another block, before others get their turn
+_COST: Final = 8  # of a version, whose block is read too, in records
 
 
 async def get_history(request: web.Request) -> web.Response:
@@ -33,26 +34,26 @@ async def get_history(request: web.Request) -> web.Response:
     if current is None:
         raise Problem("not-found", "no record has this key")
     # One more in front, so that the first one too can say what it changed.
-    found = context.peer.store.list_versions(key, max(1, first - 1), limit + 1)
+    await begin_read(request)
+    store = context.peer.store
+    found = await asyncio.to_thread(store.list_versions, key, max(1, first - 1), limit + 1)
     before = {version.version + 1: version.value for version in found}
     # A version above the final height is on its way to the disk: it comes with the next page.
     page = [item for item in found if first <= item.version <= current.version][:limit]
     if not page and first <= current.version:
         raise Problem("pruned", "this peer was restored from a snapshot and lacks these versions")
-    items: list[dict[str, Any]] = []
-    for position, version in enumerate(page):
-        if position % _PAUSE == _PAUSE - 1:
-            await asyncio.sleep(0)
-        items.append(
-            show_record(key, version)
-            | {
-                "changes": _show_changes(before, version),
-                "made_by": _show_maker(context.chain, version),
-            }
-        )
+    items: list[str] = []
+    for version in page:
+        await asyncio.sleep(0)  # each may be of another block
+        shown = show_record(key, version) | {
+            "changes": _show_changes(before, version),
+            "made_by": _show_maker(context.chain, version),
+        }
+        items.append(dump(shown))
     more = bool(page) and page[-1].version < current.version
     following = compose_cursor(scope, [page[-1].version + 1]) if more else None
-    return answer({"at_height": str(context.chain.height), "items": items, "next": following})
+    answer = answer_list(items, at_height=str(context.chain.height), next=following)
+    return charge_read(request, _COST * len(items), answer)
 
 
 def _show_changes(before: dict[int, Value], version: Record) -> list[dict[str, Any]] | None:
@@ -89,6 +90,6 @@ ROUTES: Final = (
         "records",
         (KEY, LIMIT, CURSOR),
         answers={200: json_content("A page of versions.", ref("HistoryPage"))},
-        problems=("bad-parameter", "bad-cursor", "not-found", "pruned"),
+        problems=("bad-parameter", "bad-cursor", "not-found", "pruned", "too-many-open"),
     ),
 )

@@ -22,11 +22,16 @@ class Limits:
     waiters, waiters_per_client requests that wait for finality at one time
     streams, streams_per_client event streams at one time
     audits, audits_per_client   audit queries at one time; each has a thread
+    reads, reads_per_client     proofs, lists and whole blocks at one time, until they are written
+    read_cost_per_s, burst      records (or KiB, if more) that a client may have those make
+    unwritten_bytes             of answers that are not written yet, in all
+    unwritten_bytes_per_client  the same of one address
     connections                 open connections
+    connections_share           one address may have one in so many of them
     head_timeout_s              from the connection, or the last answer's end, to the next header
     body_timeout_s              from the header to the end of the body
     idle_timeout_s              between two requests on one connection
-    send_timeout_s              until a reader of events has taken what was written
+    send_timeout_s              until a reader has taken what was written; more for a long answer
     keep_alive_s                between two signs of life on a silent event stream
     """
 
@@ -48,7 +53,14 @@ class Limits:
     streams_per_client: int = 32
     audits: int = 4
     audits_per_client: int = 2
+    reads: int = 4
+    reads_per_client: int = 2
+    read_cost_per_s: float = 4_000.0
+    read_cost_burst: int = 20_000
+    unwritten_bytes: int = 64 * 1024 * 1024
+    unwritten_bytes_per_client: int = 32 * 1024 * 1024
     connections: int = 4_096
+    connections_share: int = 4
     head_timeout_s: float = 15.0
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
@@ -61,3 +73,9 @@ class Limits:
         assert self.transactions_burst >= self.max_batch, "a whole batch must fit a full bucket"
         assert self.streams_per_client <= self.streams
         assert self.waiters_per_client <= self.waiters
+        assert self.reads_per_client <= self.reads
+
+    @property
+    def connections_per_client(self) -> int:
+        """How many connections one address may have open."""
+        return max(1, self.connections // self.connections_share)

@@ -8,7 +8,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30
 class HttpMetrics:
     """Requests by route and status, how long they took, and what is open."""
 
-    __slots__ = ("_children", "connections", "registry", "seconds", "streams", "total")
+    __slots__ = ("_children", "connections", "malformed", "registry", "seconds", "streams", "total")
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -27,6 +27,11 @@ class HttpMetrics:
             "suanlian_http_connections", "Open HTTP connections.", registry=self.registry
         )
         self.streams = Gauge("suanlian_http_streams", "Open event streams.", registry=self.registry)
+        self.malformed = Counter(
+            "suanlian_http_malformed_total",
+            "Requests that were no HTTP, or whose body broke off.",
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -14,6 +14,7 @@ from ledger.genesis import Genesis
 from ledger.store import Store
 from node import prover
 from node.api.context import CONTEXT, get_client
+from node.api.delivery import begin_read, charge_read
 from node.api.parameters import ID, NUMBER, SWITCH, Parameter, parse_number, parse_switch
 from node.api.problems import Problem
 from node.api.routes import Content, Route
@@ -24,6 +25,7 @@ from node.prover import Items, Place, ProverError
 Make = Callable[[Store, Genesis, Items], Bundle]
 
 MEDIA: Final = "application/json"
+_COST: Final = 8  # of a bundle, and of each block whose body it needs, in records
 PREFIX: Final = Parameter(
     "prefix",
     "Prove that these are all the records whose keys begin with these fields.",
@@ -81,6 +83,7 @@ async def _answer(
     """A bundle; blocks are read, and the text is written, beside the loop on which votes wait."""
     context = request.app[CONTEXT]
     context.proofs.take(get_client(request))
+    await begin_read(request)
     store = context.peer.store
     try:
         places = list_places()
@@ -88,7 +91,8 @@ async def _answer(
         bundle = make(store, context.peer.genesis, items)
     except ProverError as error:
         raise Problem(error.code, str(error)) from None
-    return web.Response(body=await asyncio.to_thread(bundle.encode), content_type=MEDIA)
+    response = web.Response(body=await asyncio.to_thread(bundle.encode), content_type=MEDIA)
+    return charge_read(request, _COST * (1 + len(places)), response)
 
 
 _BUNDLE: Final = {
@@ -96,7 +100,7 @@ _BUNDLE: Final = {
         "A bundle for `suanlian verify` (docs/spec/proof.md).", {MEDIA: {"type": "object"}}
     )
 }
-_PROBLEMS: Final = ("bad-parameter", "not-found", "too-many", "pruned", "not-yet")
+_PROBLEMS: Final = ("bad-parameter", "not-found", "too-many", "pruned", "not-yet", "too-many-open")
 ROUTES: Final = (
     Route(
         "GET",

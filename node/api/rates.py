@@ -36,19 +36,51 @@ class Buckets:
 
     def take(self, client: str, tokens: int = 1) -> None:
         """Take tokens; raises Problem `too-many-requests` with the time until there are enough."""
-        now = self._clock()
-        level, then = self._levels.pop(client, (self._burst, now))
-        level = min(self._burst, level + (now - then) * self._per_s)
-        enough = level >= tokens
-        self._levels[client] = (level - tokens if enough else level, now)
-        if len(self._levels) > self._most:
-            del self._levels[next(iter(self._levels))]
-        if not enough:
+        level = self._fill(client)
+        if level >= tokens:
+            self._put(client, level - tokens)
+        else:
+            self._put(client, level)
             raise Problem(
                 "too-many-requests",
                 f"this address may send {self._per_s:g} a second and {self._burst:g} at once",
                 retry_after_s=max(0.001, (tokens - level) / self._per_s),
             )
+
+    def charge(self, client: str, tokens: int) -> None:
+        """Take what was used already, into debt if need be: the next `take` waits for it."""
+        self._put(client, self._fill(client) - tokens)
+
+    def _fill(self, client: str) -> float:
+        now = self._clock()
+        level, then = self._levels.pop(client, (self._burst, now))
+        return min(self._burst, level + (now - then) * self._per_s)
+
+    def _put(self, client: str, level: float) -> None:
+        self._levels[client] = (level, self._clock())
+        if len(self._levels) > self._most:
+            del self._levels[next(iter(self._levels))]
+
+
+class Costs:
+    """What work costs, by client and of all together: known, and charged, only when it is done."""
+
+    __slots__ = ("_all", "_clients")
+
+    def __init__(self, clients: Buckets, all_: Buckets) -> None:
+        self._clients = clients
+        self._all = all_
+
+    def check(self, client: str) -> None:
+        """Raise Problem `too-many-requests` while what was used is not paid."""
+        self._clients.take(client)
+        self._all.take("")
+
+    def charge(self, client: str, records: int, size: int) -> None:
+        """Charge for records that were read, or for KiB that were made, whichever is more."""
+        tokens = max(records, size // 1024)
+        self._clients.charge(client, tokens)
+        self._all.charge("", tokens)
 
 
 class Slots:
@@ -64,22 +96,22 @@ class Slots:
         self.taken = 0
 
     @contextmanager
-    def hold(self, client: str) -> Iterator[None]:
-        """Hold a place; raises Problem `too-many-open` when there is none."""
+    def hold(self, client: str, places: int = 1) -> Iterator[None]:
+        """Hold places; raises Problem `too-many-open` when there are none."""
         held = self._held.get(client, 0)
-        if self.taken >= self._most or held >= self._per_client:
+        if self.taken + places > self._most or held + places > self._per_client:
             raise Problem(
                 "too-many-open",
                 f"{self._noun}: at most {self._per_client} an address, {self._most} in all",
                 retry_after_s=1.0,
             )
-        self._held[client] = held + 1
-        self.taken += 1
+        self._held[client] = held + places
+        self.taken += places
         try:
             yield
         finally:
-            self.taken -= 1
-            left = self._held[client] - 1
+            self.taken -= places
+            left = self._held[client] - places
             if left:
                 self._held[client] = left
             else:

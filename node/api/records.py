@@ -1,12 +1,13 @@
 """`/v1/records`: the records that stand now."""
 
-from itertools import islice
+import asyncio
 from typing import Final
 
 from aiohttp import web
 
-from node.api.context import CONTEXT, answer, read_limit
+from node.api.context import CONTEXT, answer, answer_list, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
+from node.api.delivery import begin_read, charge_read
 from node.api.parameters import CURSOR, LIMIT, SWITCH, Parameter, parse_switch
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
@@ -14,6 +15,7 @@ from node.api.tails import KEY, read_key
 from node.api.values import show_record
 
 _PATH: Final = "/v1/records/"
+_PAUSE: Final = 32  # records before others get their turn
 PREFIX: Final = Parameter(
     "prefix",
     "List every record whose key begins with these fields, in key order.",
@@ -27,7 +29,7 @@ async def get_records(request: web.Request) -> web.Response:
     """One record, or a page of those under a prefix."""
     key = read_key(request, _PATH)
     if PREFIX.read(request):
-        return _list_records(request, key)
+        return await _list_records(request, key)
     for parameter in (LIMIT, CURSOR):
         if parameter.read(request) is not None:
             raise Problem("unknown-parameter", f"{parameter.name} is for lists: add prefix=true")
@@ -41,7 +43,7 @@ async def get_records(request: web.Request) -> web.Response:
     return answer({"at_height": str(height), "record": show_record(key, record)})
 
 
-def _list_records(request: web.Request, prefix: bytes) -> web.Response:
+async def _list_records(request: web.Request, prefix: bytes) -> web.Response:
     store = request.app[CONTEXT].peer.store
     limit = read_limit(request)
     cursor = CURSOR.read(request)
@@ -51,16 +53,21 @@ def _list_records(request: web.Request, prefix: bytes) -> web.Response:
         after = read_cursor(cursor, scope, (bytes,))[0]
         if not after.startswith(prefix):
             raise Problem("bad-cursor", "the cursor is damaged")
-    found = list(islice(store.state.scan(prefix, after), limit + 1))
-    page = found[:limit]
-    more = len(found) > limit
-    return answer(
-        {
-            "at_height": str(store.height),
-            "items": [show_record(key, record) for key, record in page],
-            "next": compose_cursor(scope, [page[-1][0]]) if more else None,
-        }
-    )
+    await begin_read(request)
+    height = store.height
+    items: list[str] = []
+    last, following = b"", None
+    # The scan sees one block throughout, whatever is folded in while others have their turn.
+    for key, record in store.state.scan(prefix, after):
+        if len(items) == limit:
+            following = compose_cursor(scope, [last])
+            break
+        items.append(dump(show_record(key, record)))
+        last = key
+        if len(items) % _PAUSE == 0:
+            await asyncio.sleep(0)
+    shown = answer_list(items, at_height=str(height), next=following)
+    return charge_read(request, len(items), shown)
 
 
 ROUTES: Final = (
@@ -76,6 +83,6 @@ ROUTES: Final = (
                 "The record, or a page.", {"oneOf": [ref("CurrentRecord"), ref("RecordPage")]}
             )
         },
-        problems=("bad-parameter", "bad-cursor", "not-found"),
+        problems=("bad-parameter", "bad-cursor", "not-found", "too-many-open", "too-many-requests"),
     ),
 )
