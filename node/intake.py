@@ -26,12 +26,15 @@ from node.errors import Refused
 from node.journal import Journal
 from node.judge import list_rekeyed, resolve_keys
 from node.mempool import Mempool, Pending
+from node.outline import check_inner_values
 from node.port import Phase, Status
 from node.ports import Job, Ports
 from node.shares import Shares
 
 Answer = Status | Refused
 MAX_RECENT = 50_000
+LARGE_BYTES = 4 * 1024  # of a transaction; those of trade have a tenth of it
+MAX_VALUES = 4 * 1024  # in a large one
 MAX_UNVERIFIED = 20_000
 
 
@@ -112,6 +115,9 @@ class Intake:
 
     def _decode(self, raw: bytes) -> Transaction:
         try:
+            if len(raw) > LARGE_BYTES:
+                # Few bytes can hold very many values; what is large is looked through first.
+                check_inner_values(raw, MAX_VALUES)
             transaction = decode_transaction(raw, self._chain_name)
             machine.check_call(transaction)
         except (LedgerError, machine.CallError) as error:

@@ -47,6 +47,12 @@ def check_values(data: bytes, most: int) -> None:
                 raise EncodingError(f"more than {most} values")
 
 
+def check_inner_values(data: bytes, most: int) -> None:
+    """The same of what is encoded in the first byte string of a list, as a transaction's body is."""
+    width = _SIZED.get(data[1], 0) if len(data) > 1 else 0
+    check_values(data[2 + width :], most)
+
+
 def _read_count(data: bytes, kind: int, at: int) -> tuple[int, int]:
     """How many values a list or map announces, and where they begin."""
     if kind < 0x90:

@@ -129,9 +129,9 @@ class Sync:
         if self.is_running or not self._is_wanted():
             return
         decided = self._decided()[0]
-        connected = self._ports.list_connected()
-        ahead = [code for code in connected if self._heights.get(code, 0) > decided]
-        peers = ahead or connected
+        sources = self._ports.list_sync_sources()
+        ahead = [code for code in sources if self._heights.get(code, 0) > decided]
+        peers = ahead or sources
         if not peers:
             self.want(IDLE_RETRY_MS)
             return
@@ -183,7 +183,7 @@ class Sync:
     def _ask_next(self) -> None:
         """This one had nothing: the next at once, but all of them in vain only now and then."""
         self._fruitless += 1
-        is_round_over = self._fruitless % max(1, len(self._ports.list_connected())) == 0
+        is_round_over = self._fruitless % max(1, len(self._ports.list_sync_sources())) == 0
         if self._is_wanted():
             self.want(IDLE_RETRY_MS if is_round_over else NEXT_RETRY_MS)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from ledger import codec
 from ledger.state import Reader
 from ledger.transaction import Transaction, decode_transaction, join_signatures
 from node.errors import Refused
@@ -344,3 +345,13 @@ def test_a_peer_of_wrong_signatures_is_let_go() -> None:
         desk.intake.receive([forged], "A")
         desk.settle()
     assert desk.ports.connected == ["B"]
+
+
+def test_a_large_transaction_of_very_many_values_is_not_decoded() -> None:
+    desk = Desk()
+    body = b"\xdd" + (60_000).to_bytes(4, "big") + b"\x90" * 60_000
+    desk.submit(codec.encode([body, [bytes(64)]]))
+    desk.settle()
+    (answer,) = desk.answers
+    assert isinstance(answer, Refused)
+    assert "more than" in str(answer)
