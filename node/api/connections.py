@@ -4,6 +4,7 @@ aiohttp bounds neither, so a peer would keep every connection that sends its hea
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
@@ -11,19 +12,31 @@ from typing import Final, cast
 from aiohttp import web
 
 from node.api.limits import Limits
+from node.api.rates import client_of
 
 _SWEEP_S: Final = 1.0
+_BUFFER: Final = 16 * 1024  # bytes written ahead of a reader before its answer waits
 
 
 class Connections:
     """Every open connection with the moment at which its patience ends."""
 
-    __slots__ = ("_clock", "_deadlines", "_limits", "_sweeper", "refused_count")
+    __slots__ = (
+        "_clients",
+        "_clock",
+        "_counts",
+        "_deadlines",
+        "_limits",
+        "_sweeper",
+        "refused_count",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._clock = asyncio.get_running_loop().time
         self._deadlines: dict[asyncio.BaseTransport, float | None] = {}  # None: in a request
+        self._clients: dict[asyncio.BaseTransport, str] = {}
+        self._counts: Counter[str] = Counter()
         self._sweeper: asyncio.Task[None] | None = None
         self.refused_count = 0
 
@@ -43,16 +56,26 @@ class Connections:
 
     def open(self, transport: asyncio.Transport) -> bool:
         """Count a new connection; False where it is one too many and was closed."""
-        if len(self._deadlines) >= self._limits.connections:
+        client = _client_of(transport)
+        full = len(self._deadlines) >= self._limits.connections
+        if full or self._counts[client] >= self._limits.connections_per_client:
             self.refused_count += 1
             transport.abort()
             return False
         self._deadlines[transport] = self._clock() + self._limits.head_timeout_s
+        self._clients[transport] = client
+        self._counts[client] += 1
+        transport.set_write_buffer_limits(high=_BUFFER)
         return True
 
     def close(self, transport: asyncio.BaseTransport) -> None:
         """Forget a connection."""
         self._deadlines.pop(transport, None)
+        client = self._clients.pop(transport, None)
+        if client is not None:
+            self._counts[client] -= 1
+            if not self._counts[client]:
+                del self._counts[client]
 
     def begin(self, request: web.Request) -> None:
         """A request's header is here."""
@@ -72,6 +95,11 @@ class Connections:
                 if deadline is not None and deadline < now:
                     self.close(transport)
                     cast(asyncio.Transport, transport).abort()
+
+
+def _client_of(transport: asyncio.BaseTransport) -> str:
+    name = transport.get_extra_info("peername")
+    return client_of(str(name[0])) if name else ""
 
 
 CONNECTIONS: Final = web.AppKey("connections", Connections)

@@ -9,7 +9,9 @@ from aiohttp import web
 
 from node.api.app import make_application
 from node.api.connections import CONNECTIONS, Connections, Counted
+from node.api.context import METRICS
 from node.api.limits import Limits
+from node.api.protocol import Protocol
 from node.errors import ConfigError
 from node.port import Peer
 
@@ -39,7 +41,6 @@ class ApiServer:
                 f"the API would answer on {host} without TLS: configure a certificate, listen on "
                 "127.0.0.1, or say that a proxy before it speaks TLS"
             )
-        self._peer = peer
         self._host = host
         self._wanted_port = port
         self._limits = limits or Limits()
@@ -47,6 +48,7 @@ class ApiServer:
         self._runner: web.AppRunner | None = None
         self._connections: Connections | None = None
         self._server: asyncio.Server | None = None
+        self.application: web.Application = make_application(peer, self._limits)
         self.port = 0
 
     @property
@@ -56,26 +58,18 @@ class ApiServer:
 
     async def start(self) -> None:
         """Listen; `port` is then the one that was given, or the one that was free."""
-        app = make_application(self._peer, self._limits)
+        app = self.application
         connections = self._connections = app[CONNECTIONS] = Connections(self._limits)
         runner = self._runner = web.AppRunner(
             app,
             access_log=None,
-            auto_decompress=False,
             handle_signals=False,
-            keepalive_timeout=self._limits.idle_timeout_s,
-            max_headers=_MAX_HEADERS,
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-            lingering_time=1.0,
             shutdown_timeout=self._limits.send_timeout_s,
         )
         await runner.setup()
-        make_inner = runner.server
-        assert make_inner is not None
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Counted(connections, make_inner),
+                lambda: Counted(connections, self._make_protocol),
                 self._host,
                 self._wanted_port,
                 ssl=self._tls,
@@ -89,6 +83,24 @@ class ApiServer:
             ) from None
         connections.start()
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _make_protocol(self) -> Protocol:
+        """aiohttp's side of a new connection."""
+        assert self._runner is not None
+        server = self._runner.server
+        assert server is not None
+        return Protocol(
+            server,
+            self.application[METRICS],
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self._limits.idle_timeout_s,
+            max_headers=_MAX_HEADERS,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            lingering_time=1.0,
+        )
 
     async def stop(self) -> None:
         """Take nothing new, end streams, let running requests finish, close."""

@@ -1,6 +1,9 @@
 """Clients that want too much: what is dear is bounded, and never keeps others from their turn."""
 
 import asyncio
+import json
+import logging
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +18,11 @@ from ledger.record import make_key
 from node import prover
 from node.api import blocks, history, records
 from node.api.app import make_application
-from node.api.context import CONTEXT
+from node.api.context import CONTEXT, METRICS
 from node.api.limits import Limits
-from tests.node.api.fake import FakePeer
+from node.api.server import ApiServer
+from tests.node.api.conftest import LIMITS
+from tests.node.api.fake import PRICE, FakePeer
 from tests.node.api.web import Web, check_problem
 
 DEAR = (
@@ -123,3 +128,152 @@ async def test_what_was_read_is_charged(rich: FakePeer) -> None:
         problem = check_problem(await web.get(path), 429, "too-many-requests")
         assert float(problem["retry_after_s"]) > 100  # the second was made on credit
         assert (await web.get("/v1/status")).status == 200
+
+
+@asynccontextmanager
+async def listen(peer: FakePeer, limits: Limits) -> AsyncIterator[ApiServer]:
+    server = ApiServer(peer, "127.0.0.1", 0, limits)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def send(server: ApiServer, data: bytes) -> socket.socket:
+    """A connection with small buffers that was sent something and reads nothing."""
+    loop = asyncio.get_running_loop()
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.setblocking(False)
+    await loop.sock_connect(reader, ("127.0.0.1", server.port))
+    await loop.sock_sendall(reader, data)
+    return reader
+
+
+def make_small_buffers(server: ApiServer) -> None:
+    assert server._server is not None
+    server._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+
+async def test_who_does_not_read_keeps_its_place_and_is_cut_off(peer: FakePeer) -> None:
+    peer.finalize(*(peer.make([(PRICE, "x" * 20_000)]) for _ in range(40)))
+    async with listen(peer, replace(LIMITS, send_timeout_s=0.5)) as server:
+        make_small_buffers(server)
+        context = server.application[CONTEXT]
+        ask = b"GET /v1/blocks/1?transactions=true HTTP/1.1\r\nHost: x\r\n\r\n"
+        readers = [await send(server, ask) for _ in range(30)]
+        most = 0
+        loop = asyncio.get_running_loop()
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            most = max(most, context.unwritten.taken)
+            assert context.reads.taken <= 2
+        assert context.reads.taken == 2
+        # Two bodies of 20 kB in 40 transactions, each twice (data and raw): no more is in memory.
+        assert 1_000_000 < most < 2 * 2_500_000
+        answers = [await loop.sock_recv(reader, 12) for reader in readers]
+        assert Counter(answers) == {b"HTTP/1.1 429": 28, b"HTTP/1.1 200": 2}
+        async with asyncio.timeout(60):
+            while context.reads.taken or context.unwritten.taken:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        for reader in readers:
+            reader.close()
+
+
+async def test_bytes_that_nobody_reads_are_bounded(peer: FakePeer) -> None:
+    """Answers without a slot count too: their bytes are bounded by address and in all."""
+    peer.finalize(peer.make([(PRICE, "\n" * 50_000)]))
+    limits = replace(
+        LIMITS, unwritten_bytes=800_000, unwritten_bytes_per_client=400_000, send_timeout_s=5.0
+    )
+    async with listen(peer, limits) as server:
+        make_small_buffers(server)
+        context = server.application[CONTEXT]
+        ask = b"GET /v1/records/price/gpu HTTP/1.1\r\nHost: x\r\n\r\n"
+        readers = [await send(server, ask) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        assert 100_000 < context.unwritten.taken <= 400_000
+        loop = asyncio.get_running_loop()
+        answers = Counter([await loop.sock_recv(reader, 12) for reader in readers])
+        assert answers == {b"HTTP/1.1 200": 3, b"HTTP/1.1 429": 17}
+        for reader in readers:
+            reader.close()
+
+
+MALFORMED = (
+    b"GET / HTTP/1.1\r\nBad Header\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(100)) + b"\r\n",
+    b"G@T / HTTP/1.1\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+async def test_what_is_no_http_is_a_problem_and_fills_no_log(
+    peer: FakePeer, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with listen(peer, LIMITS) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(data)
+        async with asyncio.timeout(3):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert b" 400 " in head.split(b"\r\n")[0]
+        assert b"application/problem+json" in head
+        assert json.loads(body)["code"] == "bad-request"
+        assert b"suanlian_http_malformed_total 1.0" in server.application[METRICS].render()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "end", [b"Content-Length: 1000\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"]
+)
+async def test_an_upload_that_breaks_off_fills_no_log(
+    peer: FakePeer, end: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with listen(peer, LIMITS) as server:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            head = (
+                b"POST /v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            )
+            writer.write(head + end)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.close()
+        await asyncio.sleep(0.05)
+    assert not caplog.records
+
+
+async def test_our_own_fault_is_logged_once(
+    peer: FakePeer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakePeer, "describe", lambda _: 1 / 0)
+    async with listen(peer, LIMITS) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b" 500 " in await reader.readline()
+        writer.close()
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+async def test_one_address_has_a_share_of_the_connections(peer: FakePeer) -> None:
+    async with listen(peer, replace(LIMITS, connections=8)) as server:
+        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(6)]
+        other = await asyncio.open_connection("127.0.0.1", server.port, local_addr=("127.0.0.2", 0))
+        async with asyncio.timeout(2):
+            while server.connection_count != 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        for _, writer in [*held, other]:
+            writer.close()
+        async with asyncio.timeout(2):
+            while server.connection_count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        again = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.sleep(0.05)
+        assert server.connection_count == 1
+        again[1].close()

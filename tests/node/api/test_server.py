@@ -18,7 +18,12 @@ from tests.node.api.fake import PRICE, FakePeer
 @pytest.fixture
 async def server(peer: FakePeer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ApiServer]:
     monkeypatch.setattr(connections, "_SWEEP_S", 0.02)
-    server = ApiServer(peer, "127.0.0.1", 0, replace(LIMITS, connections=4, idle_timeout_s=0.2))
+    server = ApiServer(
+        peer,
+        "127.0.0.1",
+        0,
+        replace(LIMITS, connections=4, connections_share=1, idle_timeout_s=0.2),
+    )
     await server.start()
     yield server
     await server.stop()
