@@ -48,7 +48,7 @@ def check_values(data: bytes, most: int) -> None:
 
 
 def check_inner_values(data: bytes, most: int) -> None:
-    """The same of what is encoded in the first byte string of a list, as a transaction's body is."""
+    """The same of what the first byte string of a list encodes, as a transaction has its body."""
     width = _SIZED.get(data[1], 0) if len(data) > 1 else 0
     check_values(data[2 + width :], most)
 
