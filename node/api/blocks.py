@@ -13,6 +13,7 @@ from node.api.chain import STEP, Chain, Entry
 from node.api.context import CONTEXT, answer, answer_list, answer_text, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
 from node.api.delivery import begin_read, charge_read
+from node.api.limits import MAX_PIECE_CHARACTERS
 from node.api.parameters import (
     CURSOR,
     DIGEST,
@@ -100,8 +101,10 @@ async def get_block(request: web.Request) -> web.Response:
 async def _render_entries(chain: Chain, block: StoredBlock, entries: Sequence[Entry]) -> list[str]:
     """Each entry as JSON text, with pauses for votes and other requests."""
     rendered: list[str] = []
+    piece = 0
     for entry in entries:
-        if entry.index % STEP == STEP - 1:
+        if entry.index % STEP == STEP - 1 or piece >= MAX_PIECE_CHARACTERS:
+            piece = 0
             await asyncio.sleep(0)
         transaction = chain.get_transaction(block.header.height, entry.index)
         shown = {
@@ -112,6 +115,7 @@ async def _render_entries(chain: Chain, block: StoredBlock, entries: Sequence[En
             "transaction": None if transaction is None else show_transaction(transaction),
         }
         rendered.append(dump(shown))
+        piece += len(rendered[-1])
     return rendered
 
 

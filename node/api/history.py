@@ -11,6 +11,7 @@ from node.api.chain import Chain
 from node.api.context import CONTEXT, answer_list, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
 from node.api.delivery import begin_read, charge_read
+from node.api.limits import MAX_PAGE_CHARACTERS
 from node.api.parameters import CURSOR, LIMIT
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
@@ -43,6 +44,7 @@ async def get_history(request: web.Request) -> web.Response:
     if not page and first <= current.version:
         raise Problem("pruned", "this peer was restored from a snapshot and lacks these versions")
     items: list[str] = []
+    size = 0
     for version in page:
         await asyncio.sleep(0)  # each may be of another block
         shown = show_record(key, version) | {
@@ -50,6 +52,10 @@ async def get_history(request: web.Request) -> web.Response:
             "made_by": _show_maker(context.chain, version),
         }
         items.append(dump(shown))
+        size += len(items[-1])
+        if size >= MAX_PAGE_CHARACTERS:
+            break
+    page = page[: len(items)]
     more = bool(page) and page[-1].version < current.version
     following = compose_cursor(scope, [page[-1].version + 1]) if more else None
     answer = answer_list(items, at_height=str(context.chain.height), next=following)

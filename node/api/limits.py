@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_PATH_CHARACTERS: Final = 2048  # of the path and the query together
+MAX_PAGE_CHARACTERS: Final = 1024 * 1024  # of a list's items, after which the page ends
+MAX_PIECE_CHARACTERS: Final = 64 * 1024  # made before others get their turn
 MAX_FIELDS: Final = 16  # of a state key in a path
 
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from node.api.context import CONTEXT, answer, answer_list, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
 from node.api.delivery import begin_read, charge_read
+from node.api.limits import MAX_PAGE_CHARACTERS, MAX_PIECE_CHARACTERS
 from node.api.parameters import CURSOR, LIMIT, SWITCH, Parameter, parse_switch
 from node.api.problems import Problem
 from node.api.routes import Route, json_content, ref
@@ -56,15 +57,17 @@ async def _list_records(request: web.Request, prefix: bytes) -> web.Response:
     await begin_read(request)
     height = store.height
     items: list[str] = []
-    last, following = b"", None
+    last, following, size, paused = b"", None, 0, 0
     # The scan sees one block throughout, whatever is folded in while others have their turn.
     for key, record in store.state.scan(prefix, after):
-        if len(items) == limit:
+        if len(items) == limit or size >= MAX_PAGE_CHARACTERS:
             following = compose_cursor(scope, [last])
             break
         items.append(dump(show_record(key, record)))
         last = key
-        if len(items) % _PAUSE == 0:
+        size += len(items[-1])
+        if len(items) % _PAUSE == 0 or size - paused >= MAX_PIECE_CHARACTERS:
+            paused = size
             await asyncio.sleep(0)
     shown = answer_list(items, at_height=str(height), next=following)
     return charge_read(request, len(items), shown)

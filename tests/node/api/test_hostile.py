@@ -277,3 +277,18 @@ async def test_one_address_has_a_share_of_the_connections(peer: FakePeer) -> Non
         await asyncio.sleep(0.05)
         assert server.connection_count == 1
         again[1].close()
+
+
+async def test_a_page_of_large_records_ends_early(peer: FakePeer, web: Web) -> None:
+    keys = [make_key("price", f"gpu-{n}") for n in range(9)]
+    peer.finalize(*(peer.make([(key, "\n" * 60_000)]) for key in keys))
+    for n in range(9):
+        peer.finalize(peer.make([(keys[0], f"{n}" + "\0" * 60_000)]))
+    for path in ("/v1/records/price?prefix=true&limit=10", "/v1/history/price/gpu-0?limit=10"):
+        sizes, cursor = [], ""
+        while cursor is not None:
+            page = await web.get_json(f"{path}&cursor={cursor}" if cursor else path)
+            sizes.append(len(page["items"]))
+            cursor = page["next"]
+        assert sum(sizes) in (9, 10)
+        assert len(sizes) > 1
