@@ -35,9 +35,10 @@ def test_a_devnet_is_founded_by_the_ceremony(folder: Folder) -> None:
         assert genesis.rules["meter_epoch_ms"] == 5_000
 
 
-def test_the_industry_node_connects_through_one_region(folder: Folder) -> None:
+def test_the_industry_node_connects_through_a_region_and_one_that_stands_by(folder: Folder) -> None:
     connect = {node.label: load_config(folder.config(node.label)).connect for node in folder.nodes}
-    assert connect.pop("industry-i") == (folder.find("region-52").code,)
+    through = tuple(folder.find(label).code for label in ("region-44", "region-52"))
+    assert connect.pop("industry-i") == through
     assert not any(connect.values())
 
 
