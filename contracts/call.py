@@ -6,7 +6,7 @@
    it raises its failures in the order in which the declaration lists them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ class Call:
     title: str
     payload: type[Payload]
     signers: tuple[Role, ...]
-    failures: tuple[str, ...]
+    failures: Mapping[str, str]
     handler: Callable[[Context, Any], None]
     changes: str
     events: tuple[str, ...]

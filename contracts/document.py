@@ -1,5 +1,4 @@
 """The text of docs/spec/rules.md: `python -m contracts.document > docs/spec/rules.md`.
-docs/spec/rules.md`.
 
 The text is a pure function of the registry, so that it cannot say what the code does not do.
 """
@@ -15,6 +14,7 @@ from contracts import (
     identity,
     lease,
     market,
+    membership,
     metering,
     nodes,
     resource,
@@ -23,7 +23,7 @@ from contracts import (
 )
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
-from contracts.life import Life
+from contracts.life import Life, compute_terminal
 from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
 from contracts.payload import Payload
 from contracts.registry import CALLS, DUE
@@ -68,7 +68,7 @@ _RECORDS: tuple[tuple[str, type, str], ...] = (
     ("Lease", agreement.Lease, "lease provider id"),
     ("Receipt of a lease", agreement.Receipt, ""),
 )
-_MODULES = (identity, nodes, resource, market, agreement, lease, metering, settlement)
+_MODULES = (identity, membership, nodes, resource, market, agreement, lease, metering, settlement)
 
 
 def compute_document() -> str:
@@ -94,10 +94,20 @@ def _describe_call(call: Call) -> str:
     lines += [f"- Signed by: {_signers(call)}."]
     if call.tolerates:
         lines += [f"- Its signers may be {' or '.join(call.tolerates)}."]
-    lines += [f"- Fails with, in this order: {_codes(call.failures)}."]
     lines += [f"- Changes: {call.changes}."]
     lines += [f"- Events: {_codes(call.events)}.\n", _list_fields(call.payload)]
+    lines += [_list_failures(call.failures)]
     return "\n".join(lines)
+
+
+def _list_failures(failures: Mapping[str, str]) -> str:
+    """What must hold, in the order in which it is checked."""
+    rows = [f"| {place} | {holds} | `{code}` |" for place, (code, holds) in _count(failures)]
+    return "\n".join(["| | what must hold | else |", "|---|---|---|", *rows, ""])
+
+
+def _count(failures: Mapping[str, str]) -> Iterator[tuple[int, tuple[str, str]]]:
+    return enumerate(failures.items(), start=1)
 
 
 def _describe_due(due: Due) -> str:
@@ -145,8 +155,19 @@ def _type(annotation: object) -> str:
 
 
 def _describe_life(name: str, life: Life) -> str:
-    rows = [f"| {state} | {event} | {following} |" for (state, event), following in life.items()]
-    return "\n".join([f"### {name}\n", "| state | event | next |", "|---|---|---|", *rows, ""])
+    steps = [
+        f"    {_node(state)} --> {_node(end)}: {event}" for (state, event), end in life.items()
+    ]
+    starts = dict.fromkeys(state for state, _ in life if state not in life.values())
+    first = [f"    [*] --> {_node(state)}" for state in starts or [next(iter(life))[0]]]
+    last = [f"    {_node(state)} --> [*]" for state in compute_terminal(life)]
+    diagram = ["```mermaid", "stateDiagram-v2", *first, *steps, *last, "```", ""]
+    return "\n".join([f"### {name}\n", *diagram])
+
+
+def _node(state: str) -> str:
+    """A state as the diagram's language can name it."""
+    return state.replace("-", "_").replace(" ", "_")
 
 
 def _describe_record(name: str, layout: type, key: str) -> str:

@@ -14,7 +14,6 @@
    national node allots them, and none overlap.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -22,10 +21,10 @@ from stdnum.cn import uscc
 
 from contracts import nodes
 from contracts.call import Call, Role
+from contracts.certification import CERTIFICATE_FAILURES, check_certificate
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.nodes import NODES
 from contracts.payload import (
     Der,
     IdentityCode,
@@ -46,12 +45,8 @@ from contracts.standing import (
     make_registrant_key,
 )
 from ledger.code import parse_code
-from ledger.endpoint import check_http_endpoint, check_peer_endpoint
-from ledger.errors import CertificateError, FormatError
-from ledger.primitives import PublicKey
 from ledger.record import make_key
-from ledger.transaction import parse_key_signer
-from ledger.x509 import Certificate, parse_certificate, verify_certificate
+from ledger.x509 import Certificate
 
 LIFE: Final = {
     ("active", "suspend"): "suspended",
@@ -68,18 +63,6 @@ def _check_credit_code(text: str) -> str:
     if text and (not uscc.is_valid(text) or uscc.compact(text) != text):
         raise ValueError("not a Unified Social Credit Code")
     return text
-
-
-def _of_ledger(check: Callable[[str], str]) -> Callable[[str], str]:
-    """A rule of the ledger as one of a field."""
-
-    def is_kept(text: str) -> str:
-        try:
-            return check(text)
-        except FormatError as error:
-            raise ValueError(str(error)) from None
-
-    return is_kept
 
 
 class Register(Payload):
@@ -153,26 +136,6 @@ class Allot(Payload):
         if self.first > self.last:
             raise ValueError("a number block begins before it ends")
         return self
-
-
-class RotateValidator(Payload):
-    """A new validator key, which signs beside the identity; there is nothing else to say."""
-
-
-class RotatePeer(Payload):
-    """A new peer key and its certificate, and where the node is found."""
-
-    certificate: Der
-    http_endpoint: Annotated[
-        str,
-        Field(description="http(s) URL without a path, at most 255 characters"),
-        AfterValidator(_of_ledger(check_http_endpoint)),
-    ]
-    peer_endpoint: Annotated[
-        str,
-        Field(description="host:port, at most 255 characters"),
-        AfterValidator(_of_ledger(check_peer_endpoint)),
-    ]
 
 
 def register(ctx: Context, call: Register) -> None:
@@ -278,76 +241,13 @@ def allot(ctx: Context, call: Allot) -> None:
     ctx.emit("identity.allotted", (call.issuer, ctx.actor), first=call.first, last=call.last)
 
 
-def rotate_validator(ctx: Context, _call: RotateValidator) -> None:
-    """Give a regional node a new validator key; the validator set changes with it."""
-    # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    if node is None:
-        raise Failure("unknown-node")
-
-    # what must hold
-    validator_key = parse_key_signer(ctx.signers[1])
-    assert validator_key is not None
-    require(not nodes.is_validator_key(ctx, validator_key), "key-taken")
-
-    # what changes
-    NODES.put(ctx, key, {**node, "validator_key": validator_key})
-    ctx.emit("identity.validator_rotated", (ctx.actor,), key=validator_key)
-
-
-def rotate_peer(ctx: Context, call: RotatePeer) -> None:
-    """Give a node a new peer key, certified by its identity key, and its endpoints."""
-    # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    identity = get_identity(ctx, ctx.actor)
-    if node is None or identity is None:
-        raise Failure("unknown-node")
-
-    # what must hold
-    issuer_key = PublicKey(identity["key"])
-    certificate = _parse(ctx, call.certificate, ctx.actor, ctx.actor, issuer_key, False)
-
-    # what changes
-    changed: nodes.NodeRecord = {
-        **node,
-        "http_endpoint": call.http_endpoint,
-        "peer_certificate": call.certificate,
-        "peer_endpoint": call.peer_endpoint,
-        "peer_key": certificate.public_key,
-    }
-    NODES.put(ctx, key, changed)
-    ctx.emit("identity.peer_rotated", (ctx.actor,), key=certificate.public_key)
-
-
 def _check_certificate(ctx: Context, data: bytes, subject: str, issuer: str) -> Certificate:
     """The certificate of an identity, whose key is the second signer (rule 4)."""
     if issuer[0] == "N":
         issuer_key = ctx.get(ROOT_KEY)["key"]
     else:
         issuer_key = ctx.get(make_identity_key(issuer))["key"]
-    return _parse(ctx, data, subject, issuer, issuer_key, subject[0] in AUTHORITIES)
-
-
-def _parse(
-    ctx: Context,
-    data: bytes,
-    subject: str,
-    issuer: str,
-    issuer_key: PublicKey,
-    is_authority: bool,
-) -> Certificate:
-    try:
-        certificate = parse_certificate(data)
-        verify_certificate(certificate, issuer_key)
-    except CertificateError as error:
-        raise Failure("bad-certificate", str(error)) from None
-    names = (certificate.subject, certificate.issuer, certificate.is_authority)
-    require(names == (subject, issuer, is_authority), "certificate-mismatch")
-    require(certificate.public_key == parse_key_signer(ctx.signers[1]), "certificate-mismatch")
-    require(certificate.is_valid_at(ctx.time_ms), "certificate-not-valid")
-    return certificate
+    return check_certificate(ctx, data, subject, issuer, issuer_key, subject[0] in AUTHORITIES)
 
 
 def _check_place(ctx: Context, code: str, issuer: str) -> None:
@@ -398,24 +298,22 @@ def _apply_status(
 
 _ISSUER = Role("issuer (national or regional node)", "NR")
 _NEW_KEY = Role("key: of the new identity key", "k")
-_CERTIFICATE_FAILURES = ("bad-certificate", "certificate-mismatch", "certificate-not-valid")
-
 CALLS = (
     Call(
         kind="identity.register",
         title="Issue a new identity",
         payload=Register,
         signers=(_ISSUER, _NEW_KEY),
-        failures=(
-            "not-issuer",
-            *_CERTIFICATE_FAILURES,
-            "outside-region",
-            "outside-number-block",
-            "code-taken",
-            "registrant-taken",
-            "unknown-registrant",
-            "region-taken",
-        ),
+        failures={
+            "not-issuer": "the actor issued it, or is the national node",
+            **CERTIFICATE_FAILURES,
+            "outside-region": "the code's place is in the issuer's region",
+            "outside-number-block": "its registrant is in a number block of the issuer",
+            "code-taken": "the code was never given out",
+            "registrant-taken": "the registrant has no provider or consumer yet",
+            "unknown-registrant": "the registrant of a service has a provider or consumer",
+            "region-taken": "no other regional node stands for the region",
+        },
         handler=register,
         changes="the identity; the issuer's account",
         events=("identity.registered",),
@@ -425,7 +323,12 @@ CALLS = (
         title="Stop the new business of an identity",
         payload=Suspend,
         signers=(_ISSUER,),
-        failures=("unknown-identity", "not-issuer", "wrong-state", "too-few-validators"),
+        failures={
+            "unknown-identity": "the code is registered",
+            "not-issuer": "the actor issued it, or is the national node",
+            "wrong-state": "its life has this step from where it stands",
+            "too-few-validators": "no fewer than `minimum_validators` active validators are left",
+        },
         handler=suspend,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.suspended",),
@@ -435,7 +338,11 @@ CALLS = (
         title="Lift a suspension",
         payload=Resume,
         signers=(_ISSUER,),
-        failures=("unknown-identity", "not-issuer", "wrong-state"),
+        failures={
+            "unknown-identity": "the code is registered",
+            "not-issuer": "the actor issued it, or is the national node",
+            "wrong-state": "its life has this step from where it stands",
+        },
         handler=resume,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.active",),
@@ -445,7 +352,12 @@ CALLS = (
         title="End an identity for ever",
         payload=Revoke,
         signers=(_ISSUER,),
-        failures=("unknown-identity", "not-issuer", "wrong-state", "too-few-validators"),
+        failures={
+            "unknown-identity": "the code is registered",
+            "not-issuer": "the actor issued it, or is the national node",
+            "wrong-state": "its life has this step from where it stands",
+            "too-few-validators": "no fewer than `minimum_validators` active validators are left",
+        },
         handler=revoke,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.revoked",),
@@ -455,7 +367,12 @@ CALLS = (
         title="Give a code a new key and certificate",
         payload=Rotate,
         signers=(Role("holder, or its issuer", _ANYONE), _NEW_KEY),
-        failures=("unknown-identity", "not-issuer", "identity-revoked", *_CERTIFICATE_FAILURES),
+        failures={
+            "unknown-identity": "the code is registered",
+            "not-issuer": "the actor issued it, or is the national node",
+            "identity-revoked": "the identity is not revoked",
+            **CERTIFICATE_FAILURES,
+        },
         handler=rotate,
         changes="the identity; the actor's account",
         events=("identity.rotated",),
@@ -466,31 +383,13 @@ CALLS = (
         title="Allot a number block to a regional node",
         payload=Allot,
         signers=(Role("national node", "N"),),
-        failures=("unknown-identity", "identity-revoked", "block-taken"),
+        failures={
+            "unknown-identity": "the code is registered",
+            "identity-revoked": "the identity is not revoked",
+            "block-taken": "no number block overlaps it",
+        },
         handler=allot,
         changes="the identity of the issuer; the national node's account",
         events=("identity.allotted",),
-    ),
-    Call(
-        kind="identity.rotate_validator",
-        title="Give a regional node a new validator key",
-        payload=RotateValidator,
-        signers=(Role("regional node", "R"), Role("key: of the new validator key", "k")),
-        failures=("unknown-node", "key-taken"),
-        handler=rotate_validator,
-        changes="the node; its account; the validator set",
-        events=("identity.validator_rotated",),
-        tolerates=("expired",),
-    ),
-    Call(
-        kind="identity.rotate_peer",
-        title="Give a node a new peer key, and say where it is found",
-        payload=RotatePeer,
-        signers=(Role("node", "NRI"), Role("key: of the new peer key", "k")),
-        failures=("unknown-node", *_CERTIFICATE_FAILURES),
-        handler=rotate_peer,
-        changes="the node; its account",
-        events=("identity.peer_rotated",),
-        tolerates=("expired",),
     ),
 )

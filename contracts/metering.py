@@ -357,7 +357,12 @@ def _apply_outcome(
 _PROVIDER = Role("provider", "P")
 _CONSUMER = Role("consumer", "U")
 _OLD_BUSINESS = ("suspended", "expired")
-_RECEIPT_FAILURES = ("wrong-state", "wrong-epoch", "epoch-open", "over-allocated")
+_RECEIPT_FAILURES = {
+    "wrong-state": "its life has this step from where it stands",
+    "wrong-epoch": "the epoch is the next to be metered",
+    "epoch-open": "the epoch has ended",
+    "over-allocated": "used is at most allocated times time",
+}
 
 CALLS = (
     Call(
@@ -365,7 +370,12 @@ CALLS = (
         title="Settle an epoch on which both sides agree",
         payload=Usage,
         signers=(_PROVIDER, _CONSUMER),
-        failures=("unknown-lease", "not-party", "outside-claim", *_RECEIPT_FAILURES),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-party": "the signers are the sides of the lease that the call names",
+            "outside-claim": "the figures lie between what was accepted and what was claimed",
+            **_RECEIPT_FAILURES,
+        },
         handler=receipt,
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "lease.closed"),
@@ -376,7 +386,12 @@ CALLS = (
         title="Leave a receipt for the consumer to answer",
         payload=Usage,
         signers=(_PROVIDER,),
-        failures=("unknown-lease", "not-party", *_RECEIPT_FAILURES, "too-many-receipts"),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-party": "the signers are the sides of the lease that the call names",
+            **_RECEIPT_FAILURES,
+            "too-many-receipts": "fewer than 16 receipts are open",
+        },
         handler=submit,
         changes="the lease; the provider's account",
         events=("metering.submitted",),
@@ -387,7 +402,11 @@ CALLS = (
         title="Agree to a receipt that waits",
         payload=Countersign,
         signers=(_CONSUMER,),
-        failures=("unknown-lease", "not-party", "no-receipt"),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-party": "the signers are the sides of the lease that the call names",
+            "no-receipt": "a receipt of this epoch waits in the state that the call needs",
+        },
         handler=countersign,
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "lease.closed"),
@@ -398,7 +417,12 @@ CALLS = (
         title="Contest a receipt that waits",
         payload=Contest,
         signers=(_CONSUMER,),
-        failures=("unknown-lease", "not-party", "no-receipt", "not-below-receipt"),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-party": "the signers are the sides of the lease that the call names",
+            "no-receipt": "a receipt of this epoch waits in the state that the call needs",
+            "not-below-receipt": "what is accepted is less than what was claimed",
+        },
         handler=contest,
         changes="the lease; the provider's account if it is paid; the consumer's account",
         events=("metering.contested",),
@@ -409,7 +433,12 @@ CALLS = (
         title="Decide a contested receipt",
         payload=Rule,
         signers=(Role("regional node of the lease, or national node", "RN"),),
-        failures=("unknown-lease", "not-arbiter", "no-receipt", "outside-claim"),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-arbiter": "the actor is the arbiter of the lease",
+            "no-receipt": "a receipt of this epoch waits in the state that the call needs",
+            "outside-claim": "the figures lie between what was accepted and what was claimed",
+        },
         handler=rule,
         changes="the lease; the arbiter's account; the accounts of provider and consumer where "
         "money moves",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from contracts import identity, lease, market, metering, resource, settlement
+from contracts import identity, lease, market, membership, metering, resource, settlement
 from contracts.agreement import LEASES
 from contracts.call import Call, Due
 from contracts.market import DEMANDS, OFFERS
@@ -13,7 +13,7 @@ from ledger.state import Reader
 
 CALLS: Final[dict[str, Call]] = {
     call.kind: call
-    for module in (identity, resource, market, lease, metering, settlement)
+    for module in (identity, membership, resource, market, lease, metering, settlement)
     for call in module.CALLS
 }
 DUE: Final[dict[str, Due]] = {
