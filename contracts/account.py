@@ -13,13 +13,12 @@
 
 import struct
 from hashlib import sha256
-from typing import NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from contracts.context import Context
 from contracts.errors import Failure
+from contracts.table import Table
 from ledger.primitives import ZERO_DIGEST
-
-PREFIX = b"account\x00"
 
 
 class Account(TypedDict):
@@ -31,6 +30,9 @@ class Account(TypedDict):
     issued: NotRequired[int]
     leases: NotRequired[int]
     leases_head: NotRequired[bytes]
+
+
+ACCOUNTS: Final[Table[Account]] = Table("account", Account, ("code",))
 
 
 def make_account_key(code: str) -> bytes:
@@ -86,3 +88,6 @@ def apply_lease(ctx: Context, code: str, lease_key: bytes, held_micro_yuan: int)
 def compute_head(head: bytes, code: str, height: int, index: int, id_: bytes) -> bytes:
     """The head after one more thing signed."""
     return sha256(head + struct.pack(">QI", height, index) + id_ + code.encode()).digest()
+
+
+TABLES = (ACCOUNTS,)

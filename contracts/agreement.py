@@ -5,26 +5,30 @@
 
 1. The life is the table `LIFE`; closed and failed are final. Every end has an actor (`block` where
    the block itself ended it) and a reason.
-2. A lease takes its units of the resource from the moment it is taken until it ends.
-3. Money: funded = held + frozen in open receipts + billed + refunded, at every moment.
+2. A lease reserves its units of the resource for a *window*. One that was reserved ahead has the
+   window that was agreed; one taken for now has its time and, before it, the time that there is for
+   activation. Once active, the window ends with the lease.
+3. Money: see `contracts.hold`; its equations hold at every moment.
 4. A running lease ends by itself at its *horizon*: the end of its time, or the moment up to which
-   the hold covers full use since what was metered last, whichever is first. So no claim is ever
-   above the hold.
+   the funds cover full use since what was metered last, whichever is first. So no claim is ever
+   above the funds.
 5. A lease that ended is settling until all its time is metered or given up and no receipt is open.
    What is held when nothing more can be claimed and no claim waits goes back to the consumer.
 
-Derived: an entry in a due queue for what comes next, the object index, and the sums
-`allocated 0x00 resource`, `sold 0x00 offer`, `met 0x00 demand` of thousandths.
+Derived: entries in due queues for what comes next, the object index, its reservations in the
+calendars of its resource and its offer, and the sum `met 0x00 demand` of thousandths.
 """
 
+from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from contracts.account import apply_credit
 from contracts.billing import compute_covered_ms
+from contracts.calendar import add_reservation
 from contracts.context import Context
 from contracts.errors import Failure, require
+from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_next
-from contracts.resource import make_allocated_key
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.record import make_key
 
@@ -53,7 +57,9 @@ METERED: Final = (*RUNNING, "settling")
 class Receipt(TypedDict):
     """The usage of one meter epoch; open while signed or contested.
 
-    `frozen_micro_yuan` is kept aside for it while it is open, `billed_micro_yuan` was paid for it.
+    `frozen_micro_yuan` is kept aside for it while it is open, `frozen_voucher_micro_yuan` out of
+    the voucher. `billed_micro_yuan` was paid for it in all, `billed_voucher_micro_yuan` of that by
+    the voucher.
     `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
     and its evidence are those of a contested one.
     """
@@ -62,11 +68,13 @@ class Receipt(TypedDict):
     accepted_unit_seconds: int
     availability_bp: int
     billed_micro_yuan: int
+    billed_voucher_micro_yuan: int
     deadline_ms: int
     ends_ms: int
     epoch: int
     evidence: bytes
     frozen_micro_yuan: int
+    frozen_voucher_micro_yuan: int
     note: str
     samples_count: int
     samples_root: bytes
@@ -81,6 +89,9 @@ class Lease(TypedDict):
     `deadline_ms` is the working time up to which the lease waits, for its activation, for a refusal
     or for missing receipts. All time up to `metered_ms` has its receipts; `epoch` is the number of
     the next one, `open` are those that wait or are contested, `receipt` is the one settled last.
+    `starts_ms` to `reserved_until_ms` is its window. `venue` is the industry node at whose venue it
+    was made; `descriptor_version` what the resource said of itself then. `voucher` is its part of
+    one. `predecessor` is the lease that it goes on for on another resource.
     """
 
     activated_ms: int
@@ -89,6 +100,7 @@ class Lease(TypedDict):
     consumer: str
     deadline_ms: int
     demand: str
+    descriptor_version: int
     dispatchers: list[str]
     ended_ms: int
     ends_ms: int
@@ -99,24 +111,48 @@ class Lease(TypedDict):
     notice_seconds: int
     offer: str
     open: list[Receipt]
+    predecessor: str
     price_micro_yuan: int
     provider: str
+    quote: str
     reason: str
     receipt: Receipt | None
     refunded_micro_yuan: int
     remainder: int
+    reserved_until_ms: int
     resource: str
     rules: int
     seconds: int
     sla_class: int
+    starts_ms: int
     state: str
     units: int
     used_unit_seconds: int
+    venue: str
+    voucher: VoucherPart | None
 
 
-def make_sold_key(offer: str) -> bytes:
-    """Derived: the units of an offer that leases hold."""
-    return make_key("sold", offer)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What was agreed when a lease was made; `starts_ms` is None for now. Money is micro-yuan."""
+
+    consumer: str
+    provider: str
+    resource: str
+    descriptor_version: int
+    units: int
+    seconds: int
+    price_micro_yuan: int
+    held_micro_yuan: int
+    sla_class: int
+    notice_seconds: int
+    starts_ms: int | None = None
+    offer: str = ""
+    demand: str = ""
+    quote: str = ""
+    venue: str = ""
+    predecessor: str = ""
+    voucher: VoucherPart | None = None
 
 
 def make_met_key(demand: str) -> bytes:
@@ -127,9 +163,17 @@ def make_met_key(demand: str) -> bytes:
 def compute_horizon(lease: Lease) -> int:
     """When a running lease ends by itself (rule 4)."""
     covered_ms = compute_covered_ms(
-        lease["held_micro_yuan"], lease["remainder"], lease["units"], lease["price_micro_yuan"]
+        compute_funds(lease["held_micro_yuan"], lease["voucher"]),
+        lease["remainder"],
+        lease["units"],
+        lease["price_micro_yuan"],
     )
     return min(lease["ends_ms"], lease["metered_ms"] + covered_ms)
+
+
+def compute_window_end(lease: Lease) -> int:
+    """Up to which moment an open lease has its units reserved (rule 2)."""
+    return lease["ends_ms"] if lease["state"] in RUNNING else lease["reserved_until_ms"]
 
 
 def compute_metered_limit(lease: Lease) -> int:
@@ -149,8 +193,9 @@ def _project(key: bytes, lease: Lease) -> Projection:
     sums: dict[bytes, int] = {}
     is_open = lease["state"] in WAITING or lease["state"] in RUNNING
     if is_open:
-        sums[make_allocated_key(lease["resource"])] = lease["units"]
-        sums[make_sold_key(lease["offer"])] = lease["units"]
+        ends_ms = compute_window_end(lease)
+        for subject in filter(None, (lease["resource"], lease["offer"])):
+            add_reservation(sums, subject, lease["starts_ms"], ends_ms, lease["units"])
     if lease["demand"] and (is_open or lease["activated_ms"]):
         sums[make_met_key(lease["demand"])] = lease["units"]
     return Projection(entries, sums)
@@ -161,6 +206,7 @@ def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
     keys = []
     if state in WAITING:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.expire", name))
+        keys.append(make_due_key("time", lease["reserved_until_ms"], "lease.expire", name))
     elif state in RUNNING:
         keys.append(make_due_key("time", compute_horizon(lease), "lease.end", name))
     elif state == "settling" and lease["metered_ms"] < lease["ended_ms"]:
@@ -170,7 +216,65 @@ def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
     return keys
 
 
-LEASES: Final[Table[Lease]] = Table("lease", _project)
+LEASES: Final[Table[Lease]] = Table(
+    "lease",
+    Lease,
+    ("provider", "id"),
+    _project,
+    derives=("calendar", "due", "met", "object"),
+    life=LIFE,
+)
+
+
+def compute_window(ctx: Context, starts_ms: int | None, seconds: int) -> tuple[int, int]:
+    """The window that a new lease reserves, in ms (rule 2)."""
+    if starts_ms is not None:
+        return starts_ms, starts_ms + seconds * 1000
+    return ctx.time_ms, ctx.time_ms + ctx.rules["activation_timeout_ms"] + seconds * 1000
+
+
+def make_lease(ctx: Context, terms: Terms) -> Lease:
+    """A new lease, which waits to be dispatched."""
+    starts_ms, reserved_until_ms = compute_window(ctx, terms.starts_ms, terms.seconds)
+    ahead_ms = starts_ms - ctx.time_ms
+    return {
+        "activated_ms": 0,
+        "billed_micro_yuan": 0,
+        "closed_by": "",
+        "consumer": terms.consumer,
+        "deadline_ms": ctx.working_ms + ahead_ms + ctx.rules["activation_timeout_ms"],
+        "demand": terms.demand,
+        "descriptor_version": terms.descriptor_version,
+        "dispatchers": [],
+        "ended_ms": 0,
+        "ends_ms": 0,
+        "epoch": 0,
+        "funded_micro_yuan": terms.held_micro_yuan,
+        "held_micro_yuan": terms.held_micro_yuan,
+        "metered_ms": 0,
+        "notice_seconds": terms.notice_seconds,
+        "offer": terms.offer,
+        "open": [],
+        "predecessor": terms.predecessor,
+        "price_micro_yuan": terms.price_micro_yuan,
+        "provider": terms.provider,
+        "quote": terms.quote,
+        "reason": "",
+        "receipt": None,
+        "refunded_micro_yuan": 0,
+        "remainder": 0,
+        "reserved_until_ms": reserved_until_ms,
+        "resource": terms.resource,
+        "rules": ctx.rules.version,
+        "seconds": terms.seconds,
+        "sla_class": terms.sla_class,
+        "starts_ms": starts_ms,
+        "state": "matched",
+        "units": terms.units,
+        "used_unit_seconds": 0,
+        "venue": terms.venue,
+        "voucher": terms.voucher,
+    }
 
 
 def load_lease(ctx: Context, name: str) -> tuple[bytes, Lease]:
@@ -244,3 +348,6 @@ def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
         data = {"billed_micro_yuan": billed, "refunded_micro_yuan": refunded}
         emit_about(ctx, "lease.closed", name, changed, reason=lease["reason"], **data)
     return changed
+
+
+TABLES = (LEASES,)

@@ -6,28 +6,17 @@ The text is a pure function of the registry, so that it cannot say what the code
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
-from contracts import (
-    account,
-    agreement,
-    identity,
-    lease,
-    market,
-    membership,
-    metering,
-    nodes,
-    resource,
-    settlement,
-    standing,
-)
+from contracts import agreement, metering
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
 from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
 from contracts.payload import Payload
-from contracts.registry import CALLS, DUE
+from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
+from contracts.table import Table
 from ledger.code import CLASSES
 
 _STANDING = ", ".join(f"`{code}`" for code in STANDING_FAILURES)
@@ -52,23 +41,10 @@ them.
 6. An event is about all parties, resources and objects that it concerns.
 """
 _LIVES: tuple[tuple[str, Life], ...] = (
-    ("Identity", identity.LIFE),
-    ("Offer", market.OFFER_LIFE),
-    ("Demand", market.DEMAND_LIFE),
-    ("Lease", agreement.LIFE),
-    ("Receipt", metering.LIFE),
+    *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
+    ("Receipt of a lease", metering.LIFE),
 )
-_RECORDS: tuple[tuple[str, type, str], ...] = (
-    ("Account", account.Account, "account code"),
-    ("Identity", standing.Identity, "identity code"),
-    ("Node", nodes.NodeRecord, "node code"),
-    ("Resource", resource.Resource, "resource code"),
-    ("Offer", market.OfferRecord, "offer provider id"),
-    ("Demand", market.DemandRecord, "demand consumer id"),
-    ("Lease", agreement.Lease, "lease provider id"),
-    ("Receipt of a lease", agreement.Receipt, ""),
-)
-_MODULES = (identity, membership, nodes, resource, market, agreement, lease, metering, settlement)
+_PARTS: tuple[tuple[str, type], ...] = (("Receipt of a lease", agreement.Receipt),)
 
 
 def compute_document() -> str:
@@ -78,7 +54,8 @@ def compute_document() -> str:
     parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
     parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
-    parts += ["## Records\n", *(_describe_record(*record) for record in _RECORDS)]
+    parts += ["## Records\n", *(_describe_table(table) for table in TABLES)]
+    parts += [_describe_layout(name, layout) for name, layout in _PARTS]
     parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
     parts += ["## Contracts\n", *_list_contracts()]
     return "\n".join(parts)
@@ -170,18 +147,21 @@ def _node(state: str) -> str:
     return state.replace("-", "_").replace(" ", "_")
 
 
-def _describe_record(name: str, layout: type, key: str) -> str:
+def _describe_table(table: Table[Any]) -> str:
+    key = "".join(f" `{part}` 0x00" for part in (table.name, *table.fields))
+    derived = f" Derived tables: {_codes(table.derives)}." if table.derives else ""
+    return _describe_layout(table.name.capitalize(), table.layout, f"Key:{key}.{derived}\n")
+
+
+def _describe_layout(name: str, layout: type, *lines: str) -> str:
     fields = get_type_hints(layout)
     rows = [f"| `{field}` | `{_layout_type(hint)}` |" for field, hint in sorted(fields.items())]
-    lines = [f"### {name}\n"]
-    if key:
-        lines += ["Key: " + "".join(f"`{part}` 0x00 " for part in key.split()).strip() + ".\n"]
-    return "\n".join([*lines, "| field | type |", "|---|---|", *rows, ""])
+    return "\n".join([f"### {name}\n", *lines, "| field | type |", "|---|---|", *rows, ""])
 
 
 def _layout_type(hint: object) -> str:
     text = hint.__name__ if isinstance(hint, type) else str(hint)
-    return re.sub(r"\b(contracts\.agreement|typing)\.", "", text).replace(" | ", " or ")
+    return re.sub(r"\b(contracts\.\w+|typing)\.", "", text).replace(" | ", " or ")
 
 
 def _list_rules(integers: Mapping[str, int]) -> str:
@@ -191,7 +171,7 @@ def _list_rules(integers: Mapping[str, int]) -> str:
 
 def _list_contracts() -> Iterator[str]:
     yield "Classes of codes: " + ", ".join(f"{key} {name}" for key, name in CLASSES.items()) + ".\n"
-    for module in _MODULES:
+    for module in MODULES:
         assert module.__doc__ is not None
         name = module.__name__.rpartition(".")[2]
         yield f"### `{name}`\n\n```\n{module.__doc__.strip()}\n```\n"

@@ -37,6 +37,7 @@ from contracts.payload import (
 )
 from contracts.standing import (
     IDENTITIES,
+    LIFE,
     OWNERS,
     ROOT_KEY,
     Identity,
@@ -48,12 +49,6 @@ from ledger.code import parse_code
 from ledger.record import make_key
 from ledger.x509 import Certificate
 
-LIFE: Final = {
-    ("active", "suspend"): "suspended",
-    ("suspended", "resume"): "active",
-    ("active", "revoke"): "revoked",
-    ("suspended", "revoke"): "revoked",
-}
 ISSUES: Final = {"N": "RIAM", "R": "PUS"}
 AUTHORITIES: Final = "NRI"  # the classes whose certificates may sign others
 _ANYONE = "NRIAPUMS"

@@ -5,8 +5,8 @@ They read whole tables: for tests, simulation and audits, not for the path of a 
 
 1. Money: balances + what leases hold and freeze = what banks issued; no bucket is negative; what
    was funded of a lease is held, frozen, billed or refunded.
-2. Capacity: allocated = the sum over open leases, at most what is attested; sold at most offered;
-   metered at most allocated times time.
+2. Capacity, at every instant: what open leases reserve is at most what is attested of their
+   resource and at most what their offer offers; metered is at most allocated times time.
 3. Codes hold, the issuer had the number block and the region; one regional node stands for a
    region.
 4. Ends: whoever is at a final state stays as it is, has an actor and a reason, and holds nothing.
@@ -16,33 +16,21 @@ They read whole tables: for tests, simulation and audits, not for the path of a 
 from collections.abc import Iterator
 from typing import Final
 
-from contracts import identity, market
-from contracts.account import PREFIX as ACCOUNTS
-from contracts.agreement import LEASES, LIFE, RUNNING, WAITING, Lease
+from contracts import market
+from contracts.account import ACCOUNTS
+from contracts.agreement import LEASES, LIFE, RUNNING, WAITING, Lease, compute_window_end
+from contracts.calendar import compute_course
 from contracts.life import Life, compute_terminal
-from contracts.registry import rebuild_derived
-from contracts.resource import RESOURCES, make_allocated_key
+from contracts.registry import DERIVED, TABLES, rebuild_derived
+from contracts.resource import RESOURCES
 from contracts.standing import IDENTITIES
 from ledger.code import is_code, parse_code
 from ledger.codec import Value
+from ledger.record import make_key
 from ledger.state import Layer, Reader
 
-_DERIVED_TABLES: Final = (
-    b"allocated\x00",
-    b"book\x00",
-    b"due\x00",
-    b"met\x00",
-    b"number_block\x00",
-    b"object\x00",
-    b"registrant\x00",
-    b"sold\x00",
-    b"wanted\x00",
-)
-_LIVES: Final[tuple[tuple[bytes, str, Life], ...]] = (
-    (IDENTITIES.prefix, "status", identity.LIFE),
-    (LEASES.prefix, "state", LIFE),
-    (market.OFFERS.prefix, "state", market.OFFER_LIFE),
-    (market.DEMANDS.prefix, "state", market.DEMAND_LIFE),
+_LIVES: Final[tuple[tuple[bytes, str, Life], ...]] = tuple(
+    (table.prefix, table.state, table.life) for table in TABLES if table.life is not None
 )
 
 
@@ -83,7 +71,7 @@ def _is_step(life: Life, state: str, following: str) -> bool:
 
 def _check_money(state: Reader) -> Iterator[str]:
     balances = issued = held = 0
-    for key, record in state.scan(ACCOUNTS):
+    for key, record in state.scan(ACCOUNTS.prefix):
         if record.value["balance"] < 0 or record.value.get("issued", 0) < 0:
             yield f"{key!r} is negative"
         balances += record.value["balance"]
@@ -102,29 +90,34 @@ def _check_money(state: Reader) -> Iterator[str]:
 
 
 def _check_capacity(state: Reader) -> Iterator[str]:
-    allocated: dict[str, int] = {}
-    sold: dict[str, int] = {}
+    calendars: dict[str, dict[int, int]] = {}
     for key, record in state.scan(LEASES.prefix):
         lease: Lease = record.value
         if lease["state"] in WAITING or lease["state"] in RUNNING:
-            units = lease["units"]
-            allocated[lease["resource"]] = allocated.get(lease["resource"], 0) + units
-            sold[lease["offer"]] = sold.get(lease["offer"], 0) + units
+            for subject in filter(None, (lease["resource"], lease["offer"])):
+                changes = calendars.setdefault(subject, {})
+                for time_ms, units in (
+                    (lease["starts_ms"], lease["units"]),
+                    (compute_window_end(lease), -lease["units"]),
+                ):
+                    changes[time_ms] = changes.get(time_ms, 0) + units
         metered_ms = lease["metered_ms"] - lease["activated_ms"]
         if lease["used_unit_seconds"] * 1000 > lease["units"] * metered_ms:
             yield f"{key!r} is metered above what it has"
     for key, record in state.scan(RESOURCES.prefix):
-        code = _last_field(key)
-        units = allocated.pop(code, 0)
-        if units > record.value["attested_units"]:
-            yield f"{code} is oversold"
-        if (state.get_derived(make_allocated_key(code)) or 0) != units:
-            yield f"{code} has another calendar than its leases"
+        yield from _check_calendar(calendars, _last_field(key), record.value["attested_units"])
     for key, record in state.scan(market.OFFERS.prefix):
-        if sold.pop(_last_field(key), 0) > record.value["units"]:
-            yield f"{key!r} is oversold"
-    if allocated or sold:
+        yield from _check_calendar(calendars, _last_field(key), record.value["units"])
+    if calendars:
         yield "a lease is of no resource or no offer"
+
+
+def _check_calendar(calendars: dict[str, dict[int, int]], subject: str, most: int) -> Iterator[str]:
+    for time_ms, reserved in compute_course(calendars.pop(subject, {})):
+        if reserved > most:
+            yield f"{subject} is oversold at {time_ms}: {reserved} of {most}"
+        if reserved < 0:
+            yield f"{subject} has a calendar below nothing"
 
 
 def _check_identities(state: Reader) -> Iterator[str]:
@@ -162,8 +155,8 @@ def _check_leases(state: Reader) -> Iterator[str]:
 def _check_derived(state: Reader) -> Iterator[str]:
     wanted = rebuild_derived(state)
     found: dict[bytes, Value] = {}
-    for prefix in _DERIVED_TABLES:
-        found.update(state.scan_derived(prefix))
+    for name in DERIVED:
+        found.update(state.scan_derived(make_key(name)))
     for key in sorted({*wanted, *found}):
         if wanted.get(key) != found.get(key):
             yield f"derived {key!r} is {found.get(key)!r}, not {wanted.get(key)!r}"

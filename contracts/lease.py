@@ -2,7 +2,8 @@
 
 1. A match is dispatched by the regional node of the resource's region, by an industry node inside
    its sector, or, where consumer and resource are of different regions, by both regional nodes.
-2. The provider activates it, in time: else it expires by itself and all money goes back.
+2. The provider activates it, in time: else it expires by itself and all money goes back. Where an
+   outage outlasts its whole window, nobody is at fault: the reason is `window-over`.
 3. The consumer may refuse what was scheduled, and what was activated for a while, unless anything
    of it was metered; then nothing is paid.
 4. Either side closes it, with a reason of its own. A provider that reclaims an active lease gives
@@ -115,7 +116,7 @@ def activate(ctx: Context, call: Activate) -> None:
         **lease,
         "activated_ms": ctx.time_ms,
         "deadline_ms": ctx.working_ms + rules["refusal_window_ms"],
-        "ends_ms": ctx.time_ms + lease["seconds"] * 1000,
+        "ends_ms": min(ctx.time_ms + lease["seconds"] * 1000, lease["reserved_until_ms"]),
         "metered_ms": ctx.time_ms,
         "state": state,
     }
@@ -185,9 +186,11 @@ def top_up(ctx: Context, call: TopUp) -> None:
 
 
 def expire(ctx: Context, key: bytes) -> None:
-    """End a lease that was not activated in time."""
+    """End a lease that was not activated in time, or whose window is over."""
     name, lease = load_due_lease(ctx, key)
-    apply_failure(ctx, key, name, lease, "expire", BLOCK, "not-activated")
+    in_time = ctx.working_ms < lease["deadline_ms"]
+    reason = "window-over" if in_time else "not-activated"
+    apply_failure(ctx, key, name, lease, "expire", BLOCK, reason)
 
 
 def end(ctx: Context, key: bytes) -> None:

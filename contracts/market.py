@@ -26,8 +26,9 @@ from typing import Annotated, Final, Literal, TypedDict
 from pydantic import Field, model_validator
 
 from contracts.account import apply_lease
-from contracts.agreement import LEASES, Lease, make_met_key, make_sold_key
+from contracts.agreement import LEASES, Terms, compute_window, make_lease, make_met_key
 from contracts.billing import compute_cost
+from contracts.calendar import compute_peak
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
@@ -45,11 +46,7 @@ from contracts.payload import (
     TimeMs,
     Units,
 )
-from contracts.resource import (
-    compute_allocated,
-    is_attested,
-    load_resource,
-)
+from contracts.resource import is_attested, load_resource
 from contracts.standing import is_active
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.code import PROVINCES, parse_code
@@ -167,8 +164,22 @@ def _project_demand(key: bytes, demand: DemandRecord) -> Projection:
     return Projection(entries)
 
 
-OFFERS: Final[Table[OfferRecord]] = Table("offer", _project_offer)
-DEMANDS: Final[Table[DemandRecord]] = Table("demand", _project_demand)
+OFFERS: Final[Table[OfferRecord]] = Table(
+    "offer",
+    OfferRecord,
+    ("provider", "id"),
+    _project_offer,
+    derives=("book", "due", "object"),
+    life=OFFER_LIFE,
+)
+DEMANDS: Final[Table[DemandRecord]] = Table(
+    "demand",
+    DemandRecord,
+    ("consumer", "id"),
+    _project_demand,
+    derives=("due", "object", "wanted"),
+    life=DEMAND_LIFE,
+)
 
 
 def offer(ctx: Context, call: Offer) -> None:
@@ -271,7 +282,21 @@ def take(ctx: Context, call: Take) -> None:
     name = ctx.make_object_id("lease")
     key = LEASES.make_key(record["provider"], name)
     apply_lease(ctx, ctx.actor, key, call.hold_micro_yuan)
-    LEASES.put(ctx, key, _make_lease(ctx, call, record))
+    terms = Terms(
+        consumer=ctx.actor,
+        demand=call.demand,
+        descriptor_version=load_resource(ctx, record["resource"])["version"],
+        held_micro_yuan=call.hold_micro_yuan,
+        notice_seconds=record["notice_seconds"],
+        offer=call.offer,
+        price_micro_yuan=record["price_micro_yuan"],
+        provider=record["provider"],
+        resource=record["resource"],
+        seconds=call.seconds,
+        sla_class=record["sla_class"],
+        units=call.units,
+    )
+    LEASES.put(ctx, key, make_lease(ctx, terms))
     about = (name, record["provider"], ctx.actor, record["resource"], call.offer, call.demand)
     ctx.emit(
         "lease.matched",
@@ -328,9 +353,10 @@ def _check_offer(ctx: Context, call: Take, record: OfferRecord) -> None:
     require(is_attested(ctx, resource), "not-attested")
     fits = record["minimum_seconds"] <= call.seconds <= record["maximum_seconds"]
     require(fits, "time-outside-offer")
-    sold = ctx.get_derived(make_sold_key(call.offer)) or 0
+    window = compute_window(ctx, None, call.seconds)
+    sold = compute_peak(ctx, call.offer, *window)
     require(sold + call.units <= record["units"], "not-enough-units")
-    allocated = compute_allocated(ctx, record["resource"])
+    allocated = compute_peak(ctx, record["resource"], *window)
     require(allocated + call.units <= resource["attested_units"], "over-capacity")
 
 
@@ -351,40 +377,6 @@ def _check_demand(ctx: Context, call: Take, record: OfferRecord) -> None:
         and met + call.units <= wanted["units"]
     )
     require(matches, "demand-mismatch")
-
-
-def _make_lease(ctx: Context, call: Take, record: OfferRecord) -> Lease:
-    return {
-        "activated_ms": 0,
-        "billed_micro_yuan": 0,
-        "closed_by": "",
-        "consumer": ctx.actor,
-        "deadline_ms": ctx.working_ms + ctx.rules["activation_timeout_ms"],
-        "demand": call.demand,
-        "dispatchers": [],
-        "ended_ms": 0,
-        "ends_ms": 0,
-        "epoch": 0,
-        "funded_micro_yuan": call.hold_micro_yuan,
-        "held_micro_yuan": call.hold_micro_yuan,
-        "metered_ms": 0,
-        "notice_seconds": record["notice_seconds"],
-        "offer": call.offer,
-        "open": [],
-        "price_micro_yuan": record["price_micro_yuan"],
-        "provider": record["provider"],
-        "reason": "",
-        "receipt": None,
-        "refunded_micro_yuan": 0,
-        "remainder": 0,
-        "resource": record["resource"],
-        "rules": ctx.rules.version,
-        "seconds": call.seconds,
-        "sla_class": record["sla_class"],
-        "state": "matched",
-        "units": call.units,
-        "used_unit_seconds": 0,
-    }
 
 
 _PROVIDER = Role("provider", "P")
@@ -493,3 +485,5 @@ DUE = (
         events=("market.demand_expired",),
     ),
 )
+
+TABLES = (OFFERS, DEMANDS)

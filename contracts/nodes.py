@@ -14,7 +14,7 @@ from typing import Final, TypedDict
 
 from contracts.context import Context
 from contracts.errors import require
-from contracts.table import Table, project_nothing
+from contracts.table import Table
 from ledger.primitives import Code, PublicKey
 from ledger.record import make_key
 from ledger.state import Reader
@@ -38,7 +38,7 @@ class NodeRecord(TypedDict):
     validator_key: bytes
 
 
-NODES: Final[Table[NodeRecord]] = Table("node", project_nothing)
+NODES: Final[Table[NodeRecord]] = Table("node", NodeRecord, ("code",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +112,6 @@ def _make_node(state: Reader, key: bytes, value: NodeRecord) -> Node:
 
 def _code_of(key: bytes) -> str:
     return key[len(PREFIX) : -1].decode("ascii")
+
+
+TABLES = (NODES,)

@@ -1,25 +1,59 @@
-"""All kinds of transactions and of due work, and all tables that others are derived from."""
+"""All kinds of transactions and of due work, and all tables with what derives from them.
 
+Each module says what it brings: `CALLS`, `DUE` and `TABLES`, any of which it may lack.
+"""
+
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, Final
 
-from contracts import identity, lease, market, membership, metering, resource, settlement
-from contracts.agreement import LEASES
+from contracts import (
+    account,
+    agreement,
+    identity,
+    lease,
+    market,
+    membership,
+    metering,
+    nodes,
+    resource,
+    rules,
+    settlement,
+    standing,
+)
 from contracts.call import Call, Due
-from contracts.market import DEMANDS, OFFERS
-from contracts.standing import IDENTITIES
 from contracts.table import Table, rebuild_tables
 from ledger.codec import Value
 from ledger.state import Reader
 
-CALLS: Final[dict[str, Call]] = {
-    call.kind: call
-    for module in (identity, membership, resource, market, lease, metering, settlement)
-    for call in module.CALLS
-}
-DUE: Final[dict[str, Due]] = {
-    due.action: due for module in (market, lease, metering) for due in module.DUE
-}
-TABLES: Final[tuple[Table[Any], ...]] = (IDENTITIES, OFFERS, DEMANDS, LEASES)
+# In the order in which docs/spec/rules.md shows them.
+MODULES: Final[tuple[ModuleType, ...]] = (
+    standing,
+    identity,
+    nodes,
+    membership,
+    resource,
+    market,
+    agreement,
+    lease,
+    metering,
+    account,
+    settlement,
+    rules,
+)
+
+
+def _collect(name: str) -> Iterator[Any]:
+    for module in MODULES:
+        yield from getattr(module, name, ())
+
+
+CALLS: Final[dict[str, Call]] = {call.kind: call for call in _collect("CALLS")}
+DUE: Final[dict[str, Due]] = {due.action: due for due in _collect("DUE")}
+TABLES: Final[tuple[Table[Any], ...]] = tuple(_collect("TABLES"))
+DERIVED: Final[tuple[str, ...]] = tuple(
+    sorted(dict.fromkeys(name for table in TABLES for name in table.derives))
+)
 
 
 def rebuild_derived(state: Reader) -> dict[bytes, Value]:

@@ -8,23 +8,21 @@
 2. Capacity is never in the code: it is in a descriptor, counted in versions.
 3. Capacity counts only while attested, by the regional node of the resource's region or an auditor,
    for the descriptor as it is: after an update it is attested anew before it is sold again.
-4. Neither a descriptor nor an attestation goes below what is allocated.
-
-Derived: `allocated 0x00 code 0x00` sums the units of the leases that hold a part of it.
+4. Neither a descriptor nor an attestation goes below what is allocated at any moment to come.
 """
 
 from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
+from contracts.calendar import compute_peak
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.payload import BasisPoints, Count, Label, Payload, ResourceCode, TimeMs, Units
-from contracts.table import Table, project_nothing
+from contracts.table import Table
 from ledger.code import parse_code
 from ledger.codec import Value
-from ledger.record import make_key
 
 
 class Accelerator(Payload):
@@ -99,17 +97,7 @@ class Attest(Payload):
     until_ms: TimeMs
 
 
-RESOURCES: Final[Table[Resource]] = Table("resource", project_nothing)
-
-
-def make_allocated_key(code: str) -> bytes:
-    """Derived: the units of a resource that leases hold."""
-    return make_key("allocated", code)
-
-
-def compute_allocated(ctx: Context, code: str) -> int:
-    """The units of a resource that leases hold."""
-    return ctx.get_derived(make_allocated_key(code)) or 0
+RESOURCES: Final[Table[Resource]] = Table("resource", Resource, ("code",))
 
 
 def load_resource(ctx: Context, code: str) -> Resource:
@@ -161,7 +149,7 @@ def update(ctx: Context, call: Update) -> None:
 
     # what must hold
     units = call.descriptor.units
-    require(units >= compute_allocated(ctx, call.code), "below-allocated")
+    require(units >= compute_peak(ctx, call.code, ctx.time_ms), "below-allocated")
 
     # what changes
     changed: Resource = {
@@ -184,7 +172,7 @@ def attest(ctx: Context, call: Attest) -> None:
     # what must hold
     require(call.until_ms > ctx.time_ms, "until-in-past")
     require(call.units <= resource["descriptor"]["units"], "over-declared")
-    require(call.units >= compute_allocated(ctx, call.code), "below-allocated")
+    require(call.units >= compute_peak(ctx, call.code, ctx.time_ms), "below-allocated")
 
     # what changes
     changed: Resource = {
@@ -246,3 +234,5 @@ CALLS = (
         events=("resource.attested",),
     ),
 )
+
+TABLES = (RESOURCES,)

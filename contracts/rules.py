@@ -8,13 +8,22 @@
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypedDict
 
 from contracts.context import Context, Rules
+from contracts.table import Table
 from ledger.record import make_key
 from ledger.state import Reader
 
-PREFIX: Final = make_key("rules")
+
+class RulesRecord(TypedDict):
+    """The value of a version."""
+
+    integers: dict[str, int]
+    version: int
+
+
+RULES: Final[Table[RulesRecord]] = Table("rules", RulesRecord, ("version",))
 VERSION_1: Final[Mapping[str, int]] = {
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
@@ -50,7 +59,7 @@ def make_rules_key(version: int) -> bytes:
 def load_current(state: Reader) -> Rules:
     """The rules in force in a state."""
     last = None
-    for _, record in state.scan(PREFIX):
+    for _, record in state.scan(RULES.prefix):
         last = record
     assert last is not None, "a chain begins with rules"
     return Rules(last.value["version"], last.value["integers"])
@@ -62,3 +71,6 @@ def load_version(ctx: Context, version: int) -> Rules:
         return ctx.rules
     value = ctx.get(make_rules_key(version))
     return Rules(value["version"], value["integers"])
+
+
+TABLES = (RULES,)

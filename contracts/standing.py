@@ -22,6 +22,12 @@ from ledger.state import Reader
 from ledger.transaction import parse_key_signer
 
 ROOT_KEY: Final = make_key("root")
+LIFE: Final = {
+    ("active", "suspend"): "suspended",
+    ("suspended", "resume"): "active",
+    ("active", "revoke"): "revoked",
+    ("suspended", "revoke"): "revoked",
+}
 OWNERS: Final = "PU"  # the classes that have a registrant of their own
 
 
@@ -63,7 +69,15 @@ def _project(key: bytes, identity: Identity) -> Projection:
     return Projection(entries)
 
 
-IDENTITIES: Final[Table[Identity]] = Table("identity", _project)
+IDENTITIES: Final[Table[Identity]] = Table(
+    "identity",
+    Identity,
+    ("code",),
+    _project,
+    derives=("number_block", "registrant"),
+    life=LIFE,
+    state="status",
+)
 
 
 def resolve_key(state: Reader, signer: str) -> PublicKey | None:
@@ -102,3 +116,6 @@ def is_active(ctx: Context, code: str) -> bool:
     """Whether a code may do new business."""
     identity = get_identity(ctx, code)
     return identity is not None and compute_standing(identity, ctx.time_ms) == "active"
+
+
+TABLES = (IDENTITIES,)

@@ -6,6 +6,8 @@
 2. Putting a record applies the difference between what it contributed and what it contributes. A
    sum of zero is deleted.
 3. So derived tables are pure functions of the records, and `rebuild_tables` makes them anew.
+4. A table says what its records look like, which life they have, and what derives from them: the
+   document, the checkers and the audit read it from there.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from contracts.context import Context
+from contracts.life import Life
 from ledger.codec import Value
 from ledger.record import make_key
 from ledger.state import Reader
@@ -38,10 +41,20 @@ def project_nothing(_key: bytes, _value: Any) -> Projection:
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[V]):
-    """Records of one layout under keys `name 0x00 field 0x00 ...`."""
+    """Records of one layout under keys `name 0x00 field 0x00 ...`.
+
+    `layout` is the record's TypedDict, `fields` what its key is made of. `life` is the table of its
+    steps, `state` the field that holds where it stands. `derives` names the derived tables that
+    `project` writes into.
+    """
 
     name: str
-    project: Callable[[bytes, V], Projection]
+    layout: type[V]
+    fields: tuple[str, ...]
+    project: Callable[[bytes, V], Projection] = project_nothing
+    derives: tuple[str, ...] = ()
+    life: Life | None = None
+    state: str = "state"
 
     @property
     def prefix(self) -> bytes:

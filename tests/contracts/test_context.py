@@ -66,7 +66,7 @@ def _project(_key: bytes, value: dict[str, int]) -> Projection:
 
 
 def test_derived_tables_follow_their_records(ctx: Context) -> None:
-    table: Table[dict[str, int]] = Table("thing", _project)
+    table: Table[dict[str, int]] = Table("thing", dict, ("name",), _project)
     for name, entry, share in (("a", 1, 5), ("b", 2, 7), ("a", 3, 6), ("b", 0, 0)):
         table.put(ctx, table.make_key(name), {"entry": entry, "share": share})
         derived = {key: value for key, value in ctx.layer.derived.items() if value is not None}

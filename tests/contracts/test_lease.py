@@ -82,11 +82,21 @@ def test_an_outage_decides_nothing(trade: Trade) -> None:
     trade.set_up()
     trade.make_offer()
     trade.take()
-    results = trade.world.outage(10 * VERSION_1["activation_timeout_ms"])
+    results = trade.world.outage(8 * VERSION_1["activation_timeout_ms"])
     assert events(results) == ["clock.gap"]
     assert trade.record["state"] == "matched"
     trade.dispatch()
     trade.activate()
+
+
+def test_an_outage_longer_than_the_window_is_nobodys_fault(trade: Trade) -> None:
+    trade.set_up()
+    trade.make_offer()
+    trade.take(seconds=3600)
+    results = trade.world.outage(3_600_000 + VERSION_1["activation_timeout_ms"])
+    assert events(results) == ["clock.gap", "lease.failed"]
+    assert trade.record["reason"] == "window-over"
+    assert trade.allocated == 0
 
 
 def test_an_exhausted_hold_ends_the_lease(trade: Trade) -> None:

@@ -263,6 +263,7 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
     for layer in layers:
         world.state.apply(layer)
     assert check_invariants(world.state) == []
+    world.time_ms += 3000
     assert trade.allocated == 6_000
 
 

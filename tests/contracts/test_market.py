@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.agreement import make_met_key, make_sold_key
+from contracts.agreement import make_met_key
 from contracts.life import compute_terminal
 from contracts.market import DEMAND_LIFE, DEMANDS, OFFER_LIFE, OFFERS
 from ledger.record import make_key
@@ -51,7 +51,7 @@ def test_the_book_is_in_the_order_of_prices(trade: Trade) -> None:
 
 def test_an_offer_is_sold_in_parts_and_sold_again(trade: Trade) -> None:
     trade.take(units=5_000, hold_micro_yuan=200 * YUAN)
-    assert trade.world.state.get_derived(make_sold_key(trade.offer)) == 5_000
+    assert trade.world.reserved(trade.offer) == 5_000
     first = trade.lease
     trade.take(units=3_000)
     full = trade.world.run("market.take", CONSUMER, **trade.take_data(units=1))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.agreement import LEASES
-from contracts.resource import make_allocated_key
 from contracts.rules import VERSION_1
 from contracts.table import make_object_key
 from ledger.code import compose_code
@@ -152,7 +151,7 @@ class Trade:
     @property
     def allocated(self) -> int:
         """What leases hold of the resource."""
-        return int(self.world.state.get_derived(make_allocated_key(RESOURCE)) or 0)
+        return self.world.reserved(RESOURCE)
 
     @property
     def money(self) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import machine
+from contracts.calendar import DERIVED
 from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
 from contracts.registry import CALLS, rebuild_derived
@@ -14,7 +15,7 @@ from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.crypto import SigningKey, sha256
 from ledger.primitives import Code, Digest, Height
-from ledger.record import Record
+from ledger.record import Record, make_key
 from ledger.result import Result
 from ledger.state import Layer
 from ledger.transaction import Transaction, key_signer
@@ -194,6 +195,15 @@ class World:
         """The value of a record."""
         record = self.state.get(key)
         return None if record is None else record.value
+
+    def reserved(self, subject: str) -> int:
+        """What is reserved of a resource or an offer in this moment."""
+        prefix = make_key(DERIVED, subject)
+        return sum(
+            change
+            for key, change in self.state.scan_derived(prefix)
+            if int.from_bytes(key[len(prefix) : len(prefix) + 8], "big") <= self.time_ms
+        )
 
     def certificate(
         self, code: str, issuer: str, key: SigningKey, not_after_ms: int = END_MS

@@ -1,0 +1,66 @@
+"""The capacity calendar: what is reserved of a resource, or of an offer, at every instant.
+
+1. An open lease reserves its units from the start of its window to the end of it, of its
+   resource and of the offer that it was taken from.
+2. Derived: `calendar 0x00 subject 0x00 <time, 8 bytes> 0x00` is by how many thousandths the
+   reserved units of a resource or offer change at that time. A change of zero does not stand there.
+3. What is reserved at an instant is the sum of all changes up to it; so the most within a window
+   is found by one walk over the subject's changes, of which there are at most `MAX_CHANGES`.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from contracts.context import Context
+from ledger.record import make_key
+
+DERIVED: Final = "calendar"
+MAX_CHANGES: Final = 1024  # of one subject: more leases are not made on it while these stand
+
+
+def add_reservation(
+    sums: dict[bytes, int], subject: str, starts_ms: int, ends_ms: int, units: int
+) -> None:
+    """Add a reservation to a record's shares in the calendar."""
+    for time_ms, change in ((starts_ms, units), (ends_ms, -units)):
+        key = make_key(DERIVED, subject, time_ms.to_bytes(8, "big"))
+        sums[key] = sums.get(key, 0) + change
+
+
+def list_changes(ctx: Context, subject: str) -> Iterator[tuple[int, int]]:
+    """Times in ms and by how many units the reserved ones change then, in order of time."""
+    prefix = make_key(DERIVED, subject)
+    at = len(prefix)
+    for key, change in islice(ctx.scan_derived(prefix), MAX_CHANGES):
+        yield int.from_bytes(key[at : at + 8], "big"), change
+
+
+def compute_peak(ctx: Context, subject: str, starts_ms: int, ends_ms: int | None = None) -> int:
+    """The most units reserved at one instant from `starts_ms` on, before `ends_ms` if given."""
+    reserved = most = 0
+    for time_ms, change in list_changes(ctx, subject):
+        if ends_ms is not None and time_ms >= ends_ms:
+            break
+        if time_ms > starts_ms:
+            most = max(most, reserved)
+        reserved += change
+    return max(most, reserved)
+
+
+def compute_last_ms(ctx: Context, subject: str) -> int:
+    """The end of the last reservation; 0 where there is none."""
+    return max((time_ms for time_ms, _ in list_changes(ctx, subject)), default=0)
+
+
+def is_full(ctx: Context, subject: str) -> bool:
+    """Whether one more reservation may not find its place in the calendar (rule 3)."""
+    return sum(1 for _ in list_changes(ctx, subject)) > MAX_CHANGES - 2
+
+
+def compute_course(changes: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Times in order and the units reserved from each on, out of all changes by time."""
+    reserved = 0
+    for time_ms in sorted(changes):
+        reserved += changes[time_ms]
+        yield time_ms, reserved
