@@ -1,0 +1,1 @@
+"""What brings about each failure code of each call, one module a contract."""

@@ -1,0 +1,163 @@
+"""Failures of leases."""
+
+from ledger.code import compose_code
+from tests.contracts.failures.cases import (
+    NO_LEASE,
+    STRANGER,
+    Attempt,
+    case,
+    matched,
+)
+from tests.contracts.trade import (
+    CONSUMER,
+    OTHER_PROVIDER,
+    PROVIDER,
+    YUAN,
+    Trade,
+)
+from tests.contracts.world import (
+    BEIJING,
+    GUIZHOU,
+    HOUR_MS,
+    NATIONAL,
+)
+
+# lease
+
+
+@case("lease.dispatch", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    return GUIZHOU, {"lease": NO_LEASE, "reference": ""}
+
+
+@case("lease.dispatch", "wrong-sector")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    industry = compose_code("I", "000000", "00021", "J")
+    trade.world.register(industry, NATIONAL)
+    return industry, {"lease": trade.lease, "reference": ""}
+
+
+@case("lease.dispatch", "wrong-region")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    return (BEIJING, GUIZHOU), {"lease": trade.lease, "reference": ""}
+
+
+@case("lease.dispatch", "second-region-missing")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    return GUIZHOU, {"lease": trade.lease, "reference": ""}
+
+
+@case("lease.dispatch", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    return (GUIZHOU, BEIJING), {"lease": trade.lease, "reference": ""}
+
+
+@case("lease.activate", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return PROVIDER, {"lease": NO_LEASE}
+
+
+@case("lease.activate", "not-party")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    trade.world.register(OTHER_PROVIDER, GUIZHOU)
+    return OTHER_PROVIDER, {"lease": trade.lease}
+
+
+@case("lease.activate", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    return PROVIDER, {"lease": matched(trade).lease}
+
+
+@case("lease.refuse", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, {"lease": NO_LEASE, "note": ""}
+
+
+@case("lease.refuse", "not-party")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.register(STRANGER, BEIJING)
+    return STRANGER, {"lease": trade.lease, "note": ""}
+
+
+@case("lease.refuse", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    return CONSUMER, {"lease": matched(trade).lease, "note": ""}
+
+
+@case("lease.refuse", "refusal-too-late")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.wait(HOUR_MS)
+    return CONSUMER, {"lease": trade.lease, "note": ""}
+
+
+@case("lease.close", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return PROVIDER, {"lease": NO_LEASE, "note": "", "reason": "fault"}
+
+
+@case("lease.close", "not-party")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.register(STRANGER, BEIJING)
+    return STRANGER, {"lease": trade.lease, "note": "", "reason": "finished"}
+
+
+@case("lease.close", "wrong-reason")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    return CONSUMER, {"lease": trade.lease, "note": "", "reason": "reclaimed"}
+
+
+@case("lease.close", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    closing = {"lease": trade.lease, "note": "", "reason": "finished"}
+    trade.world.do("lease.close", CONSUMER, **closing)
+    return CONSUMER, closing
+
+
+@case("lease.top_up", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, {"amount_micro_yuan": 1, "lease": NO_LEASE}
+
+
+@case("lease.top_up", "not-party")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.register(STRANGER, BEIJING)
+    return STRANGER, {"amount_micro_yuan": 1, "lease": trade.lease}
+
+
+@case("lease.top_up", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.wait(5 * HOUR_MS)
+    return CONSUMER, {"amount_micro_yuan": 1, "lease": trade.lease}
+
+
+@case("lease.top_up", "lease-ended")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    # The block that would end it has so much other work that it does not come to it.
+    for key in list(trade.world.state.derived):
+        if key.startswith(b"due\x00"):
+            del trade.world.state.derived[key]
+    trade.world.wait(5 * HOUR_MS)
+    return CONSUMER, {"amount_micro_yuan": 1, "lease": trade.lease}
+
+
+@case("lease.top_up", "insufficient-balance")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    return CONSUMER, {"amount_micro_yuan": 10_000 * YUAN, "lease": trade.lease}
