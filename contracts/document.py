@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
-from contracts import agreement, metering
+from contracts import agreement, metering, standards
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
 from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
-from contracts.payload import Payload
+from contracts.payload import Document, Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
 from contracts.table import Table
@@ -44,7 +44,10 @@ _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
     ("Receipt of a lease", metering.LIFE),
 )
-_PARTS: tuple[tuple[str, type], ...] = (("Receipt of a lease", agreement.Receipt),)
+_PARTS: tuple[tuple[str, type], ...] = (
+    ("Document", standards.DocumentRecord),
+    ("Receipt of a lease", agreement.Receipt),
+)
 
 
 def compute_document() -> str:
@@ -53,6 +56,7 @@ def compute_document() -> str:
     parts += ["## Transactions\n", *(_describe_call(call) for call in CALLS.values())]
     parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
     parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
+    parts += ["## Document\n", _list_fields(Document)]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
     parts += ["## Records\n", *(_describe_table(table) for table in TABLES)]
     parts += [_describe_layout(name, layout) for name, layout in _PARTS]

@@ -5,6 +5,7 @@
    identity key signs its peer certificate.
 3. Industry nodes and authorities may be there from the start; an authority has a role and no node.
 4. Number blocks are those given, or `compute_default_blocks`.
+5. The first interface profile is published.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from contracts.errors import FoundingError
 from contracts.identity import AUTHORITIES, ISSUES
 from contracts.nodes import ACTIVE, NODES, NodeRecord
 from contracts.rules import VERSION_1, make_rules_key
+from contracts.standards import make_initial_record
 from contracts.standing import ROOT_KEY, Identity, make_identity_key
 from ledger.code import PROVINCES, parse_code
 from ledger.codec import Value
@@ -162,6 +164,7 @@ def _make_records(founding: Founding) -> Iterator[tuple[bytes, Value]]:
             "version": RULES_VERSION,
         },
     )
+    yield make_initial_record()
     for founder in founding.founders:
         certificate = _check_identity(founder, root)
         own = sorted([block.first, block.last] for block in blocks if block.issuer == founder.code)

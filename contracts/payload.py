@@ -21,6 +21,7 @@ MAX_CERTIFICATE = 1024
 MAX_REGISTRANT = 36**5 - 1
 MAX_EPOCH = 1 << 32
 FULL_BP = 10_000
+MAX_DOCUMENT = 1 << 40
 
 
 class Payload(BaseModel):
@@ -99,3 +100,16 @@ Reference = Annotated[
     str, Field(pattern=r"^[ -~]{0,64}$", description="reference in ASCII, may be empty")
 ]
 Label = Annotated[str, Field(pattern=r"^[ -~]{1,64}$", description="label in ASCII")]
+
+
+class Document(Payload):
+    """A document that is kept off the ledger, and by which anybody knows it again."""
+
+    location: Annotated[
+        str, Field(pattern=r"^[!-~]{1,255}$", description="where it is kept, in ASCII")
+    ]
+    media_type: Annotated[
+        str, Field(pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}$", description="media type")
+    ]
+    sha256: Annotated[bytes, Field(min_length=32, max_length=32, description="SHA-256")]
+    size: Annotated[int, Field(ge=0, le=MAX_DOCUMENT, description="bytes")]

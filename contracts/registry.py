@@ -19,6 +19,7 @@ from contracts import (
     resource,
     rules,
     settlement,
+    standards,
     standing,
 )
 from contracts.call import Call, Due
@@ -32,6 +33,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     identity,
     nodes,
     membership,
+    standards,
     resource,
     market,
     agreement,

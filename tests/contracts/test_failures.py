@@ -3,12 +3,20 @@
 import pytest
 
 from contracts.registry import CALLS
-from tests.contracts.failures import identity, lease, market, metering, resource, settlement
+from tests.contracts.failures import (
+    identity,
+    lease,
+    market,
+    metering,
+    resource,
+    settlement,
+    standards,
+)
 from tests.contracts.failures.cases import CASES
 from tests.contracts.trade import Trade
 
 # Importing a module declares its cases.
-MODULES = (identity, resource, market, lease, metering, settlement)
+MODULES = (identity, standards, resource, market, lease, metering, settlement)
 
 
 def test_every_failure_has_its_case() -> None:

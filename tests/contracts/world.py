@@ -81,6 +81,16 @@ def make_keys(name: str) -> SigningKey:
 ROOT = make_keys("root")
 
 
+def make_document(name: str) -> dict[str, Value]:
+    """A document that is kept elsewhere."""
+    return {
+        "location": f"https://documents.example/{name}",
+        "media_type": "application/pdf",
+        "sha256": sha256(name.encode()),
+        "size": 1_000,
+    }
+
+
 def make_root_certificate() -> bytes:
     return issue_certificate(NATIONAL, NATIONAL, ROOT.public, ROOT, 1, BEGIN_MS, END_MS, True)
 
