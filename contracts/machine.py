@@ -50,6 +50,7 @@ __all__ = [
     "compute_validators",
     "compute_working_ms",
     "execute_block",
+    "find_due_ms",
     "get_node",
     "get_rules_version",
     "rebuild_derived",
@@ -126,6 +127,27 @@ def compute_working_ms(state: Reader, time_ms: int) -> int:
     """The working time at a block time in a state."""
     clock = state.get(CLOCK_KEY)
     return time_ms if clock is None else time_ms - int(clock.value["lost_ms"])
+
+
+def find_due_ms(state: Reader, parent_time_ms: int, now_ms: int) -> int | None:
+    """The earliest time, not before `now_ms`, at which a block on this state would do due work.
+
+    None where nothing is due, or where only more blocks can bring it about: a gap of more than a
+    minute is no working time.
+    """
+    times = []
+    for clock in CLOCKS:
+        first = next(state.scan_derived(make_key("due", clock)), None)
+        if first is None:
+            continue
+        at = len(make_key("due", clock))
+        due_ms = int.from_bytes(first[0][at : at + 8], "big")
+        if clock == "working":
+            due_ms += due_ms - compute_working_ms(state, due_ms)
+            if max(due_ms, now_ms) - parent_time_ms > MAX_GAP_MS:
+                continue
+        times.append(max(due_ms, now_ms))
+    return min(times, default=None)
 
 
 def _execute_transaction(

@@ -31,6 +31,7 @@ from consensus.message import (
     encode_message,
 )
 from consensus.vote import SignedVote, VoteKind
+from contracts import machine
 from ledger import codec, shape
 from ledger.block import (
     MAX_BLOCK_TRANSACTIONS,
@@ -107,17 +108,29 @@ class Conductor:
         return self._replica.store.state if sealed is None else sealed.layer
 
     def update_pending(self) -> None:
-        """Tell the core whether transactions wait that no certified block holds."""
+        """Tell the core whether transactions wait that no certified block holds, or work is due."""
         mempool = self._replica.mempool
         waiting = len(mempool)
         if waiting:
             branch = self._replica.chain.list_branch_ids(self._certified)
             if len(branch) >= waiting:
                 waiting -= sum(mempool.has_id(id_) for id_ in branch)
-        is_pending = waiting > 0
+        is_pending = waiting > 0 or self._is_work_due()
         if is_pending != self._is_pending:
             self._is_pending = is_pending
             self.step(PendingChanged(is_pending))
+
+    def _is_work_due(self) -> bool:
+        """Whether the next block would do due work now; if later, a timer asks again then."""
+        self._ports.cancel_timer("due")
+        sealed = self._replica.chain.get(self._certified)
+        header = self._replica.store.header if sealed is None else sealed.block.header
+        now_ms = max(header.time_ms + 1, self._ports.wall_ms())
+        due_ms = machine.find_due_ms(self.best_state(), header.time_ms, now_ms)
+        if due_ms is not None and due_ms > now_ms:
+            at_ms = self._ports.monotonic_ms() + due_ms - now_ms
+            self._ports.set_timer("due", at_ms, self.update_pending)
+        return due_ms is not None and due_ms <= now_ms
 
     # --- actions
 

@@ -233,6 +233,7 @@ class Replica:
         if last is not None:
             self._tell_stored(Certificate.decode(last[1]))
         self.intake.restore()
+        self.conductor.update_pending()
         self._set_retry()
 
     def connected(self, peer: str, height: int) -> None:

@@ -101,7 +101,7 @@ class Load:
             self._make_failing: 3,
             self._make_refused: 3,
             self._make_voter: 1 if self._rotations_left else 0,
-            self._make_step: 16,
+            self.make_step: 16,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 
@@ -182,7 +182,7 @@ class Load:
         pair = Pair(provider.code, consumer.code, provider.issuer, consumer.issuer, population.bank)
         return Deal(pair, START_MS + 3_600_000)
 
-    def _make_step(self, height: int) -> bytes:
+    def make_step(self, height: int) -> bytes:
         """The next step of some deal, or its last one again if that was lost."""
         rng = self._kernel.random
         deal = rng.choice(self._deals)

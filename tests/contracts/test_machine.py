@@ -280,3 +280,22 @@ def test_results_name_their_changes() -> None:
         (make_account_key(CONSUMER), 2),
         (f"lease\x00{PROVIDER}\x00{trade.lease}\x00".encode(), 1),
     )
+
+
+def test_the_next_due_work_is_found() -> None:
+    trade = Trade().set_up()
+    world = trade.world
+    assert machine.find_due_ms(world.state, world.time_ms, world.time_ms) is None
+    trade.make_offer()
+    ends_ms = world.time_ms - 1000 + 30 * 24 * HOUR_MS
+    assert machine.find_due_ms(world.state, world.time_ms, world.time_ms) == ends_ms
+    trade.take()
+    deadline_ms = trade.record["deadline_ms"]
+    # Half an hour ahead lies behind a gap, which is no working time.
+    found = machine.find_due_ms(world.state, world.time_ms, world.time_ms)
+    assert found == trade.record["reserved_until_ms"]
+    world.outage(HOUR_MS)
+    parent_ms = deadline_ms + HOUR_MS - 30_000
+    found = machine.find_due_ms(world.state, parent_ms, parent_ms + 1)
+    assert found == deadline_ms + HOUR_MS
+    assert machine.find_due_ms(world.state, parent_ms, found + 5) == found + 5

@@ -8,6 +8,7 @@ import pytest
 from consensus.certificate import Certificate
 from consensus.message import Proposal, VoteMessage, decode_message
 from consensus.vote import VoteKind
+from contracts.agreement import LEASES
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
@@ -61,6 +62,23 @@ def test_a_lone_transaction_makes_one_block() -> None:
     agree(simulation, simulation.processes[1])
     simulation.kernel.run_until(simulation.kernel.now_us + 500 * MS)
     assert simulation.chain.height == before + 1
+
+
+def test_due_work_has_its_block_when_its_time_comes() -> None:
+    """A lease that nobody activates fails at its deadline, not at somebody's next heartbeat."""
+    simulation = start()
+    first = simulation.processes[0]
+    load, store = simulation.load, first.replica.store
+    leases: list[Any] = []
+    while not leases:
+        simulation.hand_in(first, load.make_step(store.height))
+        simulation.kernel.run_until(simulation.kernel.now_us + 100 * MS)
+        leases = [record.value for _, record in store.state.scan(LEASES.prefix)]
+    assert leases[0]["state"] == "matched"
+    simulation.kernel.run_until(simulation.kernel.now_us + 6 * SECOND)
+    (lease,) = (record.value for _, record in store.state.scan(LEASES.prefix))
+    assert (lease["state"], lease["reason"]) == ("failed", "not-activated")
+    assert 0 <= lease["ended_ms"] - lease["deadline_ms"] < 50
 
 
 def test_observers_follow() -> None:
