@@ -22,13 +22,12 @@ calendars of its resource and its offer, and the sum `met 0x00 demand` of thousa
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-from contracts.account import apply_credit
 from contracts.billing import compute_covered_ms
 from contracts.calendar import add_reservation
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
-from contracts.life import compute_next
+from contracts.receipt import Receipt
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.record import make_key
 
@@ -52,35 +51,6 @@ LIFE: Final = {
 WAITING: Final = ("matched", "scheduled")
 RUNNING: Final = ("active", "reclaiming")
 METERED: Final = (*RUNNING, "settling")
-
-
-class Receipt(TypedDict):
-    """The usage of one meter epoch; open while signed or contested.
-
-    `frozen_micro_yuan` is kept aside for it while it is open, `frozen_voucher_micro_yuan` out of
-    the voucher. `billed_micro_yuan` was paid for it in all, `billed_voucher_micro_yuan` of that by
-    the voucher.
-    `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
-    and its evidence are those of a contested one.
-    """
-
-    accepted_availability_bp: int
-    accepted_unit_seconds: int
-    availability_bp: int
-    billed_micro_yuan: int
-    billed_voucher_micro_yuan: int
-    deadline_ms: int
-    ends_ms: int
-    epoch: int
-    evidence: bytes
-    frozen_micro_yuan: int
-    frozen_voucher_micro_yuan: int
-    note: str
-    samples_count: int
-    samples_root: bytes
-    starts_ms: int
-    state: str
-    used_unit_seconds: int
 
 
 class Lease(TypedDict):
@@ -305,49 +275,6 @@ def emit_about(ctx: Context, type_: str, name: str, lease: Lease, **data: object
     """An event about a lease, its sides and its resource."""
     about = (name, lease["provider"], lease["consumer"], lease["resource"], *ctx.signers)
     ctx.emit(type_, about, **data)
-
-
-def apply_failure(
-    ctx: Context, key: bytes, name: str, lease: Lease, event: str, actor: str, reason: str
-) -> None:
-    """End a lease of which nothing was metered, and give back all that is held."""
-    held = lease["held_micro_yuan"]
-    ended: Lease = {
-        **lease,
-        "closed_by": actor,
-        "ended_ms": ctx.time_ms,
-        "held_micro_yuan": 0,
-        "reason": reason,
-        "refunded_micro_yuan": lease["refunded_micro_yuan"] + held,
-        "state": compute_next(LIFE, lease["state"], event),
-    }
-    apply_credit(ctx, lease["consumer"], held)
-    LEASES.put(ctx, key, ended)
-    data = {"reason": reason, "refunded_micro_yuan": held}
-    emit_about(ctx, f"lease.{ended['state']}", name, ended, **data)
-
-
-def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
-    """What becomes of a lease of which nothing more can be claimed (rule 5)."""
-    claimed = lease["metered_ms"] == lease["ended_ms"] and find_waiting(lease) is None
-    if lease["state"] != "settling" or not claimed:
-        return lease
-    held = lease["held_micro_yuan"]
-    if held:
-        apply_credit(ctx, lease["consumer"], held)
-    state = lease["state"] if lease["open"] else compute_next(LIFE, "settling", "finish")
-    changed: Lease = {
-        **lease,
-        "held_micro_yuan": 0,
-        "refunded_micro_yuan": lease["refunded_micro_yuan"] + held,
-        "state": state,
-    }
-    if state == "closed":
-        refunded = changed["refunded_micro_yuan"]
-        billed = lease["billed_micro_yuan"]
-        data = {"billed_micro_yuan": billed, "refunded_micro_yuan": refunded}
-        emit_about(ctx, "lease.closed", name, changed, reason=lease["reason"], **data)
-    return changed
 
 
 TABLES = (LEASES,)

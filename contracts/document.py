@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
-from contracts import agreement, metering, standards
+from contracts import receipt, standards
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
@@ -42,11 +42,11 @@ them.
 """
 _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
-    ("Receipt of a lease", metering.LIFE),
+    ("Receipt of a lease", receipt.LIFE),
 )
 _PARTS: tuple[tuple[str, type], ...] = (
     ("Document", standards.DocumentRecord),
-    ("Receipt of a lease", agreement.Receipt),
+    ("Receipt of a lease", receipt.Receipt),
 )
 
 

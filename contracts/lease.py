@@ -25,8 +25,6 @@ from contracts.agreement import (
     RUNNING,
     WAITING,
     Lease,
-    apply_ending,
-    apply_failure,
     compute_horizon,
     emit_about,
     load_due_lease,
@@ -34,6 +32,7 @@ from contracts.agreement import (
     load_own_lease,
 )
 from contracts.call import Call, Due, Role
+from contracts.claim import apply_ending, apply_failure
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import compute_next
@@ -292,7 +291,7 @@ CALLS = (
         },
         handler=refuse,
         changes="the lease; the consumer's account, which gets all that was held",
-        events=("lease.failed",),
+        events=("lease.refunded", "lease.failed"),
         tolerates=("suspended", "expired"),
     ),
     Call(
@@ -308,7 +307,7 @@ CALLS = (
         },
         handler=close,
         changes="the lease; the actor's account; the consumer's account where money goes back",
-        events=("lease.reclaiming", "lease.ended", "lease.closed"),
+        events=("lease.reclaiming", "lease.ended", "lease.refunded", "lease.closed"),
         tolerates=("suspended", "expired"),
     ),
     Call(
@@ -337,7 +336,7 @@ DUE = (
         clock="working",
         handler=expire,
         changes="the lease; the consumer's account",
-        events=("lease.failed",),
+        events=("lease.refunded", "lease.failed"),
     ),
     Due(
         action="lease.end",
@@ -345,7 +344,7 @@ DUE = (
         clock="time",
         handler=end,
         changes="the lease; the consumer's account where money goes back",
-        events=("lease.ended", "lease.closed"),
+        events=("lease.ended", "lease.refunded", "lease.closed"),
     ),
     Due(
         action="lease.finish",
@@ -353,6 +352,6 @@ DUE = (
         clock="working",
         handler=finish,
         changes="the lease; the consumer's account where money goes back",
-        events=("lease.unmetered", "lease.closed"),
+        events=("lease.unmetered", "lease.refunded", "lease.closed"),
     ),
 )

@@ -19,13 +19,10 @@ Life: open -> signed -> agreed | deemed | contested -> ruled | agreed.
 
 from typing import Final
 
-from contracts.account import apply_credit
 from contracts.agreement import (
     LEASES,
     METERED,
     Lease,
-    Receipt,
-    apply_ending,
     compute_metered_limit,
     emit_about,
     find_waiting,
@@ -33,10 +30,10 @@ from contracts.agreement import (
     load_lease,
     load_own_lease,
 )
-from contracts.billing import compute_bill, compute_charge, compute_credit_bp, compute_frozen
 from contracts.call import Call, Due, Role
+from contracts.claim import apply_claim, apply_ending, apply_outcome, apply_payment
 from contracts.context import Context
-from contracts.errors import Failure, require
+from contracts.errors import require
 from contracts.life import compute_next
 from contracts.payload import (
     BasisPoints,
@@ -48,18 +45,20 @@ from contracts.payload import (
     Payload,
     UnitSeconds,
 )
+from contracts.receipt import (
+    LIFE,
+    Figures,
+    Receipt,
+    check_range,
+    find_open,
+    get_claimed,
+    get_paid,
+    replace_open,
+    require_open,
+)
 from contracts.rules import load_version
 
 MAX_OPEN: Final = 16
-LIFE: Final = {
-    ("open", "submit"): "signed",
-    ("open", "agree"): "agreed",
-    ("signed", "agree"): "agreed",
-    ("signed", "deem"): "deemed",
-    ("signed", "contest"): "contested",
-    ("contested", "agree"): "agreed",
-    ("contested", "rule"): "ruled",
-}
 
 
 class Usage(Payload):
@@ -108,17 +107,16 @@ def receipt(ctx: Context, call: Usage) -> None:
     require(ctx.signers[1] == lease["consumer"], "not-party")
 
     # what must hold
-    claim = _find_open(lease, call.epoch)
-    figures = (call.used_unit_seconds, call.availability_bp)
+    claim = find_open(lease["open"], call.epoch)
+    figures = Figures(call.used_unit_seconds, call.availability_bp)
     if claim is None:
-        claim = _make_receipt(ctx, call, lease)
-        lease = _apply_claim(lease, claim)
+        lease, claim = apply_claim(ctx, lease, _make_receipt(ctx, call, lease))
     else:
-        _check_range(claim, *figures)
+        check_range(figures, get_paid(claim), get_claimed(claim))
         claim = {**claim, "samples_count": call.samples_count, "samples_root": call.samples_root}
 
     # what changes
-    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, claim, "agree", *figures))
+    LEASES.put(ctx, key, apply_outcome(ctx, call.lease, lease, claim, "agree", figures))
 
 
 def submit(ctx: Context, call: Usage) -> None:
@@ -137,7 +135,8 @@ def submit(ctx: Context, call: Usage) -> None:
         "deadline_ms": ctx.working_ms + window_ms,
         "state": compute_next(LIFE, claim["state"], "submit"),
     }
-    changed: Lease = {**_apply_claim(lease, signed), "open": [*lease["open"], signed]}
+    frozen, signed = apply_claim(ctx, lease, signed)
+    changed: Lease = {**frozen, "open": [*lease["open"], signed]}
     LEASES.put(ctx, key, changed)
     emit_about(
         ctx,
@@ -146,7 +145,7 @@ def submit(ctx: Context, call: Usage) -> None:
         changed,
         deadline_ms=signed["deadline_ms"],
         epoch=call.epoch,
-        frozen_micro_yuan=signed["frozen_micro_yuan"],
+        claimed_micro_yuan=signed["claimed_micro_yuan"],
         used_unit_seconds=call.used_unit_seconds,
     )
 
@@ -157,11 +156,10 @@ def countersign(ctx: Context, call: Countersign) -> None:
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    claim = _require_open(lease, call.epoch, "signed")
+    claim = require_open(lease["open"], call.epoch, "signed")
 
     # what changes
-    figures = (claim["used_unit_seconds"], claim["availability_bp"])
-    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, claim, "agree", *figures))
+    LEASES.put(ctx, key, apply_outcome(ctx, call.lease, lease, claim, "agree", get_claimed(claim)))
 
 
 def contest(ctx: Context, call: Contest) -> None:
@@ -170,27 +168,22 @@ def contest(ctx: Context, call: Contest) -> None:
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    claim = _require_open(lease, call.epoch, "signed")
-    accepted = (call.used_unit_seconds, call.availability_bp)
-    claimed = (claim["used_unit_seconds"], claim["availability_bp"])
+    claim = require_open(lease["open"], call.epoch, "signed")
+    accepted, claimed = Figures(call.used_unit_seconds, call.availability_bp), get_claimed(claim)
     below = accepted[0] <= claimed[0] and accepted[1] <= claimed[1] and accepted != claimed
     require(below, "not-below-receipt")
 
     # what changes
-    bill, remainder = _compute_payment(ctx, lease, claim, *accepted)
+    paid, rest = apply_payment(ctx, lease, claim, accepted)
     contested: Receipt = {
-        **claim,
+        **rest,
         "accepted_availability_bp": call.availability_bp,
         "accepted_unit_seconds": call.used_unit_seconds,
-        "billed_micro_yuan": bill,
         "evidence": call.evidence,
-        "frozen_micro_yuan": claim["frozen_micro_yuan"] - bill,
         "note": call.note,
         "state": compute_next(LIFE, claim["state"], "contest"),
     }
-    paid = _apply_payment(ctx, lease, bill, remainder, call.used_unit_seconds)
-    others = [contested if other is claim else other for other in lease["open"]]
-    changed: Lease = {**paid, "open": others}
+    changed: Lease = {**paid, "open": replace_open(lease["open"], contested)}
     LEASES.put(ctx, key, apply_ending(ctx, call.lease, changed))
     frozen = contested["frozen_micro_yuan"]
     data = {"epoch": call.epoch, "evidence": call.evidence, "frozen_micro_yuan": frozen}
@@ -206,13 +199,13 @@ def rule(ctx: Context, call: Rule) -> None:
     require(ctx.actor[0] == "N" or arbiter, "not-arbiter")
 
     # what must hold
-    claim = _require_open(lease, call.epoch, "contested")
-    figures = (call.used_unit_seconds, call.availability_bp)
-    _check_range(claim, *figures)
+    claim = require_open(lease["open"], call.epoch, "contested")
+    figures = Figures(call.used_unit_seconds, call.availability_bp)
+    check_range(figures, get_paid(claim), get_claimed(claim))
 
     # what changes
     ruled: Receipt = {**claim, "note": call.note}
-    LEASES.put(ctx, key, _apply_outcome(ctx, call.lease, lease, ruled, "rule", *figures))
+    LEASES.put(ctx, key, apply_outcome(ctx, call.lease, lease, ruled, "rule", figures))
 
 
 def deem(ctx: Context, key: bytes) -> None:
@@ -220,8 +213,7 @@ def deem(ctx: Context, key: bytes) -> None:
     name, lease = load_due_lease(ctx, key)
     claim = find_waiting(lease)
     assert claim is not None
-    figures = (claim["used_unit_seconds"], claim["availability_bp"])
-    LEASES.put(ctx, key, _apply_outcome(ctx, name, lease, claim, "deem", *figures))
+    LEASES.put(ctx, key, apply_outcome(ctx, name, lease, claim, "deem", get_claimed(claim)))
 
 
 def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
@@ -235,18 +227,18 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
     require(ends_ms <= ctx.time_ms, "epoch-open")
     most = lease["units"] * (ends_ms - starts_ms)
     require(call.used_unit_seconds * 1000 <= most, "over-allocated")
-    charge = _compute_charge(ctx, lease, call.used_unit_seconds, call.availability_bp)
     return {
         "accepted_availability_bp": 0,
         "accepted_unit_seconds": 0,
         "availability_bp": call.availability_bp,
         "billed_micro_yuan": 0,
         "billed_voucher_micro_yuan": 0,
+        "claimed_micro_yuan": 0,
         "deadline_ms": 0,
         "ends_ms": ends_ms,
         "epoch": call.epoch,
         "evidence": b"",
-        "frozen_micro_yuan": compute_frozen(charge, lease["held_micro_yuan"]),
+        "frozen_micro_yuan": 0,
         "frozen_voucher_micro_yuan": 0,
         "note": "",
         "samples_count": call.samples_count,
@@ -255,105 +247,6 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
         "state": "open",
         "used_unit_seconds": call.used_unit_seconds,
     }
-
-
-def _find_open(lease: Lease, epoch: int) -> Receipt | None:
-    return next((claim for claim in lease["open"] if claim["epoch"] == epoch), None)
-
-
-def _require_open(lease: Lease, epoch: int, state: str) -> Receipt:
-    claim = _find_open(lease, epoch)
-    if claim is None or claim["state"] != state:
-        raise Failure("no-receipt")
-    return claim
-
-
-def _check_range(claim: Receipt, used_unit_seconds: int, availability_bp: int) -> None:
-    """Rule 6: between what was accepted and what was claimed."""
-    used_fits = claim["accepted_unit_seconds"] <= used_unit_seconds <= claim["used_unit_seconds"]
-    low, high = claim["accepted_availability_bp"], claim["availability_bp"]
-    require(used_fits and low <= availability_bp <= high, "outside-claim")
-
-
-def _compute_charge(
-    ctx: Context, lease: Lease, used_unit_seconds: int, availability_bp: int
-) -> int:
-    rules = load_version(ctx, lease["rules"])
-    credit_bp = compute_credit_bp(rules, lease["sla_class"], availability_bp)
-    return compute_charge(used_unit_seconds, lease["price_micro_yuan"], credit_bp)
-
-
-def _compute_payment(
-    ctx: Context, lease: Lease, claim: Receipt, used_unit_seconds: int, availability_bp: int
-) -> tuple[int, int]:
-    """What is still to pay for these figures out of what is frozen, and the next remainder."""
-    accepted = (claim["accepted_unit_seconds"], claim["accepted_availability_bp"])
-    charge = _compute_charge(ctx, lease, used_unit_seconds, availability_bp)
-    charge -= _compute_charge(ctx, lease, *accepted)
-    return compute_bill(charge, lease["remainder"], claim["frozen_micro_yuan"])
-
-
-def _apply_claim(lease: Lease, claim: Receipt) -> Lease:
-    """Freeze a claim out of the hold; its epoch is metered."""
-    return {
-        **lease,
-        "epoch": lease["epoch"] + 1,
-        "held_micro_yuan": lease["held_micro_yuan"] - claim["frozen_micro_yuan"],
-        "metered_ms": claim["ends_ms"],
-    }
-
-
-def _apply_payment(
-    ctx: Context, lease: Lease, bill: int, remainder: int, used_unit_seconds: int
-) -> Lease:
-    """Pay the provider out of what is frozen."""
-    if bill:
-        apply_credit(ctx, lease["provider"], bill)
-    return {
-        **lease,
-        "billed_micro_yuan": lease["billed_micro_yuan"] + bill,
-        "remainder": remainder,
-        "used_unit_seconds": lease["used_unit_seconds"] + used_unit_seconds,
-    }
-
-
-def _apply_outcome(
-    ctx: Context,
-    name: str,
-    lease: Lease,
-    claim: Receipt,
-    event: str,
-    used_unit_seconds: int,
-    availability_bp: int,
-) -> Lease:
-    """Settle a claim with its final figures; close a lease of which it is the last."""
-    bill, remainder = _compute_payment(ctx, lease, claim, used_unit_seconds, availability_bp)
-    used = used_unit_seconds - claim["accepted_unit_seconds"]
-    paid = _apply_payment(ctx, lease, bill, remainder, used)
-    settled: Receipt = {
-        **claim,
-        "availability_bp": availability_bp,
-        "billed_micro_yuan": claim["billed_micro_yuan"] + bill,
-        "frozen_micro_yuan": 0,
-        "state": compute_next(LIFE, claim["state"], event),
-        "used_unit_seconds": used_unit_seconds,
-    }
-    changed: Lease = {
-        **paid,
-        "held_micro_yuan": lease["held_micro_yuan"] + claim["frozen_micro_yuan"] - bill,
-        "open": [other for other in lease["open"] if other["epoch"] != claim["epoch"]],
-        "receipt": settled,
-    }
-    emit_about(
-        ctx,
-        f"metering.{settled['state']}",
-        name,
-        changed,
-        billed_micro_yuan=settled["billed_micro_yuan"],
-        epoch=claim["epoch"],
-        used_unit_seconds=used_unit_seconds,
-    )
-    return apply_ending(ctx, name, changed)
 
 
 _PROVIDER = Role("provider", "P")
@@ -380,7 +273,7 @@ CALLS = (
         },
         handler=receipt,
         changes="the lease; the provider's account, which is paid; the consumer's account",
-        events=("metering.agreed", "lease.closed"),
+        events=("metering.agreed", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
     ),
     Call(
@@ -411,7 +304,7 @@ CALLS = (
         },
         handler=countersign,
         changes="the lease; the provider's account, which is paid; the consumer's account",
-        events=("metering.agreed", "lease.closed"),
+        events=("metering.agreed", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
     ),
     Call(
@@ -427,7 +320,7 @@ CALLS = (
         },
         handler=contest,
         changes="the lease; the provider's account if it is paid; the consumer's account",
-        events=("metering.contested",),
+        events=("lease.refunded", "lease.closed", "metering.contested"),
         tolerates=_OLD_BUSINESS,
     ),
     Call(
@@ -444,7 +337,7 @@ CALLS = (
         handler=rule,
         changes="the lease; the arbiter's account; the accounts of provider and consumer where "
         "money moves",
-        events=("metering.ruled", "lease.closed"),
+        events=("metering.ruled", "lease.refunded", "lease.closed"),
     ),
 )
 
@@ -455,6 +348,6 @@ DUE = (
         clock="working",
         handler=deem,
         changes="the lease; the provider's account; the consumer's account where money goes back",
-        events=("metering.deemed", "lease.closed"),
+        events=("metering.deemed", "lease.refunded", "lease.closed"),
     ),
 )

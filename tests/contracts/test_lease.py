@@ -53,7 +53,11 @@ def test_a_whole_life(trade: Trade) -> None:
     assert trade.allocated == 0
     trade.agree(2)
     last = trade.agree(3)
-    assert [event["type"] for event in last.events] == ["metering.agreed", "lease.closed"]
+    assert [event["type"] for event in last.events] == [
+        "metering.agreed",
+        "lease.refunded",
+        "lease.closed",
+    ]
     assert trade.record["state"] == "closed"
     assert trade.record["closed_by"] == "block"
     assert trade.money == (10_000 * YUAN - 4 * TWO_CARDS_AN_HOUR, 4 * TWO_CARDS_AN_HOUR, 0)
@@ -72,7 +76,7 @@ def test_not_activated_in_time(trade: Trade) -> None:
     trade.make_offer()
     trade.take()
     results = trade.world.wait(VERSION_1["activation_timeout_ms"])
-    assert events(results) == ["lease.failed"]
+    assert events(results) == ["lease.refunded", "lease.failed"]
     assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-activated")
     assert trade.money == (10_000 * YUAN, 0, 0)
     assert trade.allocated == 0
@@ -94,7 +98,7 @@ def test_an_outage_longer_than_the_window_is_nobodys_fault(trade: Trade) -> None
     trade.make_offer()
     trade.take(seconds=3600)
     results = trade.world.outage(3_600_000 + VERSION_1["activation_timeout_ms"])
-    assert events(results) == ["clock.gap", "lease.failed"]
+    assert events(results) == ["clock.gap", "lease.refunded", "lease.failed"]
     assert trade.record["reason"] == "window-over"
     assert trade.allocated == 0
 
@@ -192,7 +196,7 @@ def test_missing_receipts_are_given_up(trade: Trade) -> None:
     world = trade.world
     world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="finished")
     results = world.wait(VERSION_1["settlement_window_ms"])
-    assert events(results) == ["lease.unmetered", "lease.closed"]
+    assert events(results) == ["lease.unmetered", "lease.refunded", "lease.closed"]
     assert trade.money == (10_000 * YUAN, 0, 0)
 
 

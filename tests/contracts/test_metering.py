@@ -5,7 +5,8 @@ import pytest
 from contracts.billing import SCALE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.metering import LIFE, MAX_OPEN
+from contracts.metering import MAX_OPEN
+from contracts.receipt import LIFE
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
 from tests.contracts.world import GUIZHOU, HOUR_MS, NATIONAL

@@ -1,0 +1,100 @@
+"""Receipts: what was used of a lease in one meter epoch, and what stands aside to pay for it.
+
+Receipts lie in the record of their lease: those that are open, and the one settled last.
+
+1. A receipt freezes its whole claim out of the lease's hold (`contracts.claim`).
+2. While it is open: frozen + billed = claimed, cash and voucher together. Once settled nothing is
+   frozen, and what was claimed and not billed has gone back to the hold.
+
+Life: open -> signed -> agreed | deemed | contested -> ruled | agreed.
+"""
+
+from typing import Final, NamedTuple, TypedDict
+
+from contracts.errors import Failure, require
+
+LIFE: Final = {
+    ("open", "submit"): "signed",
+    ("open", "agree"): "agreed",
+    ("signed", "agree"): "agreed",
+    ("signed", "deem"): "deemed",
+    ("signed", "contest"): "contested",
+    ("contested", "agree"): "agreed",
+    ("contested", "rule"): "ruled",
+}
+
+
+class Figures(NamedTuple):
+    """What a bill follows from, beside the price."""
+
+    used_unit_seconds: int
+    availability_bp: int
+
+
+NOTHING_USED: Final = Figures(0, 0)
+
+
+class Receipt(TypedDict):
+    """The usage of one meter epoch; open while signed or contested.
+
+    `claimed_micro_yuan` is what was frozen for it at first, `frozen_micro_yuan` what is still kept
+    aside out of the cash, `frozen_voucher_micro_yuan` out of the voucher. `billed_micro_yuan` was
+    paid for it in all, `billed_voucher_micro_yuan` of that by the voucher.
+    `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
+    and its evidence are those of a contested one.
+    """
+
+    accepted_availability_bp: int
+    accepted_unit_seconds: int
+    availability_bp: int
+    billed_micro_yuan: int
+    billed_voucher_micro_yuan: int
+    claimed_micro_yuan: int
+    deadline_ms: int
+    ends_ms: int
+    epoch: int
+    evidence: bytes
+    frozen_micro_yuan: int
+    frozen_voucher_micro_yuan: int
+    note: str
+    samples_count: int
+    samples_root: bytes
+    starts_ms: int
+    state: str
+    used_unit_seconds: int
+
+
+def get_claimed(claim: Receipt) -> Figures:
+    """The figures that its provider claims."""
+    return Figures(claim["used_unit_seconds"], claim["availability_bp"])
+
+
+def get_paid(claim: Receipt) -> Figures:
+    """The figures that were paid for already."""
+    return Figures(claim["accepted_unit_seconds"], claim["accepted_availability_bp"])
+
+
+def find_open(claims: list[Receipt], epoch: int) -> Receipt | None:
+    """The open receipt of an epoch."""
+    return next((claim for claim in claims if claim["epoch"] == epoch), None)
+
+
+def require_open(claims: list[Receipt], epoch: int, state: str) -> Receipt:
+    """The open receipt of an epoch in a state; fails with `no-receipt`."""
+    claim = find_open(claims, epoch)
+    if claim is None or claim["state"] != state:
+        raise Failure("no-receipt")
+    return claim
+
+
+def replace_open(claims: list[Receipt], changed: Receipt) -> list[Receipt]:
+    """The open receipts with one of them as it has become."""
+    return [changed if claim["epoch"] == changed["epoch"] else claim for claim in claims]
+
+
+def check_range(figures: Figures, low: Figures, high: Figures) -> None:
+    """Fail with `outside-claim` unless figures lie between what was accepted and claimed."""
+    fits = all(
+        least <= figure <= most for least, figure, most in zip(low, figures, high, strict=True)
+    )
+    require(fits, "outside-claim")
