@@ -3,6 +3,7 @@
     key    account 0x00 code 0x00
     value  {"balance": micro-yuan, "count": signed, "head": 32 bytes}
            a consumer's also {"leases": count, "leases_head": 32 bytes}
+           a provider's also {"delivered": count, "faults": count}
            an authority's also {"issued": micro-yuan deposited less withdrawn}
 
 1. An account begins when its code first signs or is first paid; it never ends.
@@ -26,6 +27,8 @@ class Account(TypedDict):
 
     balance: int
     count: int
+    delivered: NotRequired[int]
+    faults: NotRequired[int]
     head: bytes
     issued: NotRequired[int]
     leases: NotRequired[int]
@@ -46,6 +49,8 @@ def make_account(code: str) -> Account:
     if code[0] == "U":
         account["leases"] = 0
         account["leases_head"] = ZERO_DIGEST
+    elif code[0] == "P":
+        account["delivered"] = account["faults"] = 0
     elif code[0] == "A":
         account["issued"] = 0
     return account

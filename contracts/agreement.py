@@ -13,7 +13,8 @@
    the funds cover full use since what was metered last, whichever is first. So no claim is ever
    above the funds.
 5. A lease that ended is settling until all its time is metered or given up and no receipt is open.
-   What is held when nothing more can be claimed and no claim waits goes back to the consumer.
+   What is held when nothing more can be claimed and no claim waits goes back to the consumer. A
+   question for a sample that waits for its answer keeps the lease, but not the money.
 
 Derived: entries in due queues for what comes next, the object index, its reservations in the
 calendars of its resource and its offer, and the sum `met 0x00 demand` of thousandths.
@@ -27,7 +28,7 @@ from contracts.calendar import add_reservation
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
-from contracts.receipt import Receipt
+from contracts.receipt import Challenge, Receipt
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.record import make_key
 
@@ -39,8 +40,10 @@ LIFE: Final = {
     ("scheduled", "activate"): "active",
     ("scheduled", "close"): "closed",
     ("scheduled", "expire"): "failed",
-    ("scheduled", "refuse"): "failed",
-    ("active", "refuse"): "failed",
+    ("scheduled", "refuse"): "refused",
+    ("active", "refuse"): "refused",
+    ("refused", "answer"): "failed",
+    ("refused", "uphold"): "failed",
     ("active", "reclaim"): "reclaiming",
     ("active", "close"): "settling",
     ("active", "end"): "settling",
@@ -56,16 +59,19 @@ METERED: Final = (*RUNNING, "settling")
 class Lease(TypedDict):
     """The value of a lease. Times are 0 and texts empty until they are known.
 
-    `deadline_ms` is the working time up to which the lease waits, for its activation, for a refusal
-    or for missing receipts. All time up to `metered_ms` has its receipts; `epoch` is the number of
-    the next one, `open` are those that wait or are contested, `receipt` is the one settled last.
-    `starts_ms` to `reserved_until_ms` is its window. `venue` is the industry node at whose venue it
-    was made; `descriptor_version` what the resource said of itself then. `voucher` is its part of
-    one. `predecessor` is the lease that it goes on for on another resource.
+    `deadline_ms` is the working time up to which the lease waits, for its activation, for a
+    refusal, for the answer to one, or for missing receipts. All time up to `metered_ms` has its
+    receipts; `epoch` is the number of the next one, `open` are those that wait or are contested,
+    `receipt` is the one settled last. `settled` are the figures of the last epochs, oldest first;
+    `challenges` the questions for samples that wait. `starts_ms` to `reserved_until_ms` is its
+    window. `venue` is the industry node at whose venue it was made; `descriptor_version` what the
+    resource said of itself then. `voucher` is its part of one. `predecessor` is the lease that it
+    goes on for on another resource.
     """
 
     activated_ms: int
     billed_micro_yuan: int
+    challenges: list[Challenge]
     closed_by: str
     consumer: str
     deadline_ms: int
@@ -93,6 +99,7 @@ class Lease(TypedDict):
     resource: str
     rules: int
     seconds: int
+    settled: list[list[int]]
     sla_class: int
     starts_ms: int
     state: str
@@ -156,6 +163,21 @@ def find_waiting(lease: Lease) -> Receipt | None:
     return next((receipt for receipt in lease["open"] if receipt["state"] == "signed"), None)
 
 
+def is_asked(lease: Lease, epoch: int) -> bool:
+    """Whether a question for a sample of an epoch waits for its answer."""
+    return any(challenge["epoch"] == epoch for challenge in lease["challenges"])
+
+
+def find_deemable(lease: Lease) -> Receipt | None:
+    """The receipt on which silence agrees next: one of which no sample is asked for."""
+    waiting = [
+        receipt
+        for receipt in lease["open"]
+        if receipt["state"] == "signed" and not is_asked(lease, receipt["epoch"])
+    ]
+    return min(waiting, key=lambda receipt: receipt["deadline_ms"], default=None)
+
+
 def _project(key: bytes, lease: Lease) -> Projection:
     name = key.split(b"\x00")[2].decode("ascii")
     entries: dict[bytes, object] = {make_object_key(name): key}
@@ -166,23 +188,26 @@ def _project(key: bytes, lease: Lease) -> Projection:
         ends_ms = compute_window_end(lease)
         for subject in filter(None, (lease["resource"], lease["offer"])):
             add_reservation(sums, subject, lease["starts_ms"], ends_ms, lease["units"])
-    if lease["demand"] and (is_open or lease["activated_ms"]):
+    met = lease["activated_ms"] and lease["state"] in ("settling", "closed")
+    if lease["demand"] and (is_open or met):
         sums[make_met_key(lease["demand"])] = lease["units"]
     return Projection(entries, sums)
 
 
 def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
-    state, waiting = lease["state"], find_waiting(lease)
+    state, deemable = lease["state"], find_deemable(lease)
     keys = []
     if state in WAITING:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.expire", name))
         keys.append(make_due_key("time", lease["reserved_until_ms"], "lease.expire", name))
     elif state in RUNNING:
         keys.append(make_due_key("time", compute_horizon(lease), "lease.end", name))
+    elif state == "refused":
+        keys.append(make_due_key("working", lease["deadline_ms"], "lease.uphold", name))
     elif state == "settling" and lease["metered_ms"] < lease["ended_ms"]:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.finish", name))
-    if waiting is not None:
-        keys.append(make_due_key("working", waiting["deadline_ms"], "metering.deem", name))
+    if deemable is not None:
+        keys.append(make_due_key("working", deemable["deadline_ms"], "metering.deem", name))
     return keys
 
 
@@ -210,6 +235,7 @@ def make_lease(ctx: Context, terms: Terms) -> Lease:
     return {
         "activated_ms": 0,
         "billed_micro_yuan": 0,
+        "challenges": [],
         "closed_by": "",
         "consumer": terms.consumer,
         "deadline_ms": ctx.working_ms + ahead_ms + ctx.rules["activation_timeout_ms"],
@@ -237,6 +263,7 @@ def make_lease(ctx: Context, terms: Terms) -> Lease:
         "resource": terms.resource,
         "rules": ctx.rules.version,
         "seconds": terms.seconds,
+        "settled": [],
         "sla_class": terms.sla_class,
         "starts_ms": starts_ms,
         "state": "matched",

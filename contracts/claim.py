@@ -15,10 +15,11 @@ from contracts.account import apply_credit
 from contracts.agreement import LEASES, LIFE, Lease, emit_about, find_waiting
 from contracts.billing import compute_bill, compute_charge, compute_credit_bp, compute_frozen
 from contracts.context import Context
+from contracts.delivery import apply_epoch
 from contracts.hold import VoucherPart, compute_funds, compute_split
 from contracts.life import compute_next
 from contracts.receipt import LIFE as RECEIPT_LIFE
-from contracts.receipt import Figures, Receipt, get_paid
+from contracts.receipt import Figures, Receipt, add_settled, get_paid
 from contracts.rules import load_version
 
 
@@ -105,8 +106,10 @@ def apply_outcome(
         "held_micro_yuan": lease["held_micro_yuan"] + rest["frozen_micro_yuan"],
         "open": [other for other in lease["open"] if other["epoch"] != claim["epoch"]],
         "receipt": settled,
+        "settled": add_settled(lease["settled"], settled),
         "voucher": _move(paid["voucher"], held=rest["frozen_voucher_micro_yuan"]),
     }
+    apply_epoch(ctx, lease, figures.availability_bp)
     emit_about(
         ctx,
         f"metering.{settled['state']}",
@@ -144,7 +147,7 @@ def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
     if lease["state"] != "settling" or not claimed:
         return lease
     refunded = apply_refund(ctx, name, lease)
-    if lease["open"]:
+    if lease["open"] or lease["challenges"]:
         return refunded
     closed: Lease = {**refunded, "state": compute_next(LIFE, lease["state"], "finish")}
     data = {

@@ -2,15 +2,19 @@
 
 1. A match is dispatched by the regional node of the resource's region, by an industry node inside
    its sector, or, where consumer and resource are of different regions, by both regional nodes.
-2. The provider activates it, in time: else it expires by itself and all money goes back. Where an
-   outage outlasts its whole window, nobody is at fault: the reason is `window-over`.
+2. The provider activates it, not before its window and in time: else it expires by itself and all
+   money goes back. Where an outage outlasts its whole window, nobody is at fault: the reason is
+   `window-over`. Where nobody dispatched it, the reason is `not-dispatched`.
 3. The consumer may refuse what was scheduled, and what was activated for a while, unless anything
-   of it was metered; then nothing is paid.
-4. Either side closes it, with a reason of its own. A provider that reclaims an active lease gives
-   the notice that its offer promised.
+   of it was metered; then nothing is paid, and the units are free at once. The provider may answer
+   with evidence within `refusal_answer_window_ms`; silence upholds the refusal.
+4. Either side closes it, with a reason of its own. A provider that reclaims an active lease, or
+   needs it back for maintenance, gives the notice that its offer promised; one with a fault does
+   not, and the fault is counted.
 5. It ends by itself at its horizon, and then waits for the receipts that are missing, for a while.
+6. What a provider did or failed to do is counted: see `contracts.delivery`.
 
-Life: matched -> scheduled -> active -> (reclaiming) -> settling -> closed; or failed.
+Life: matched -> scheduled -> active -> (reclaiming) -> settling -> closed; or refused -> failed.
 """
 
 from typing import Annotated, Literal
@@ -34,15 +38,17 @@ from contracts.agreement import (
 from contracts.call import Call, Due, Role
 from contracts.claim import apply_ending, apply_failure
 from contracts.context import Context
+from contracts.delivery import apply_fault
 from contracts.errors import require
 from contracts.life import compute_next
-from contracts.payload import Amount, LeaseId, Note, Payload, Reference
+from contracts.payload import Amount, Hash, LeaseId, Note, Payload, Reference
 from contracts.rules import load_version
 
 REASONS = {
     "P": ("reclaimed", "maintenance", "fault"),
-    "U": ("finished", "unsatisfied", "moved"),
+    "U": ("finished", "unsatisfied", "unneeded"),
 }
+WITH_NOTICE = ("reclaimed", "maintenance")
 
 
 class Dispatch(Payload):
@@ -65,15 +71,23 @@ class Refuse(Payload):
     note: Note
 
 
+class AnswerRefusal(Payload):
+    """The provider's word that what it delivered does match; the evidence is a hash."""
+
+    evidence: Hash
+    lease: LeaseId
+    note: Note
+
+
 class Close(Payload):
     """The end that one side makes."""
 
     lease: LeaseId
     note: Note
     reason: Annotated[
-        Literal["finished", "unsatisfied", "moved", "reclaimed", "maintenance", "fault"],
+        Literal["finished", "unsatisfied", "unneeded", "reclaimed", "maintenance", "fault"],
         Field(
-            description="of a consumer: finished, unsatisfied, moved; "
+            description="of a consumer: finished, unsatisfied, unneeded; "
             "of a provider: reclaimed, maintenance, fault"
         ),
     ]
@@ -108,6 +122,7 @@ def activate(ctx: Context, call: Activate) -> None:
 
     # what must hold
     state = compute_next(LIFE, lease["state"], "activate")
+    require(ctx.time_ms >= lease["starts_ms"], "too-early")
 
     # what changes
     rules = load_version(ctx, lease["rules"])
@@ -134,7 +149,24 @@ def refuse(ctx: Context, call: Refuse) -> None:
         require(lease["epoch"] == 0 and ctx.working_ms <= lease["deadline_ms"], "refusal-too-late")
 
     # what changes
-    apply_failure(ctx, key, call.lease, lease, "refuse", ctx.actor, "refused")
+    window_ms = load_version(ctx, lease["rules"])["refusal_answer_window_ms"]
+    waiting: Lease = {**lease, "deadline_ms": ctx.working_ms + window_ms}
+    apply_failure(ctx, key, call.lease, waiting, "refuse", ctx.actor, "refused")
+
+
+def answer_refusal(ctx: Context, call: AnswerRefusal) -> None:
+    """Contradict a refusal: it is not counted as a fault, and nothing is paid all the same."""
+    # who may
+    key, lease = load_own_lease(ctx, call.lease, "provider")
+
+    # what must hold
+    state = compute_next(LIFE, lease["state"], "answer")
+
+    # what changes
+    changed: Lease = {**lease, "reason": "refusal-contradicted", "state": state}
+    LEASES.put(ctx, key, changed)
+    data = {"evidence": call.evidence, "note": call.note, "reason": changed["reason"]}
+    emit_about(ctx, "lease.failed", call.lease, changed, **data)
 
 
 def close(ctx: Context, call: Close) -> None:
@@ -144,11 +176,13 @@ def close(ctx: Context, call: Close) -> None:
     require(call.reason in REASONS[ctx.actor[0]], "wrong-reason")
 
     # what must hold
-    reclaims = call.reason == "reclaimed" and lease["state"] in RUNNING
+    reclaims = call.reason in WITH_NOTICE and lease["state"] in RUNNING
     event = "reclaim" if reclaims else "close"
     state = compute_next(LIFE, lease["state"], event)
 
     # what changes
+    if call.reason == "fault":
+        apply_fault(ctx, lease["provider"])
     if lease["state"] in WAITING:
         apply_failure(ctx, key, call.lease, lease, event, ctx.actor, call.reason)
         return
@@ -187,9 +221,22 @@ def top_up(ctx: Context, call: TopUp) -> None:
 def expire(ctx: Context, key: bytes) -> None:
     """End a lease that was not activated in time, or whose window is over."""
     name, lease = load_due_lease(ctx, key)
-    in_time = ctx.working_ms < lease["deadline_ms"]
-    reason = "window-over" if in_time else "not-activated"
+    reason = "not-activated" if lease["state"] == "scheduled" else "not-dispatched"
+    if ctx.working_ms < lease["deadline_ms"]:
+        reason = "window-over"
+    if reason == "not-activated":
+        apply_fault(ctx, lease["provider"])
     apply_failure(ctx, key, name, lease, "expire", BLOCK, reason)
+
+
+def uphold(ctx: Context, key: bytes) -> None:
+    """Uphold a refusal that the provider left unanswered."""
+    name, lease = load_due_lease(ctx, key)
+    state = compute_next(LIFE, lease["state"], "uphold")
+    changed: Lease = {**lease, "state": state}
+    apply_fault(ctx, lease["provider"])
+    LEASES.put(ctx, key, changed)
+    emit_about(ctx, "lease.failed", name, changed, reason=lease["reason"])
 
 
 def end(ctx: Context, key: bytes) -> None:
@@ -242,6 +289,7 @@ def _apply_end(ctx: Context, name: str, lease: Lease, ended_ms: int) -> Lease:
     return apply_ending(ctx, name, changed)
 
 
+_PROVIDER = Role("provider", "P")
 _CONSUMER = Role("consumer", "U")
 
 CALLS = (
@@ -268,11 +316,12 @@ CALLS = (
         kind="lease.activate",
         title="Begin the time of a lease",
         payload=Activate,
-        signers=(Role("provider", "P"),),
+        signers=(_PROVIDER,),
         failures={
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
             "wrong-state": "its life has this step from where it stands",
+            "too-early": "its window has begun",
         },
         handler=activate,
         changes="the lease; the provider's account",
@@ -291,7 +340,22 @@ CALLS = (
         },
         handler=refuse,
         changes="the lease; the consumer's account, which gets all that was held",
-        events=("lease.refunded", "lease.failed"),
+        events=("lease.refunded", "lease.refused"),
+        tolerates=("suspended", "expired"),
+    ),
+    Call(
+        kind="lease.answer_refusal",
+        title="Contradict a refusal",
+        payload=AnswerRefusal,
+        signers=(_PROVIDER,),
+        failures={
+            "unknown-lease": "the lease exists",
+            "not-party": "the signers are the sides of the lease that the call names",
+            "wrong-state": "its life has this step from where it stands",
+        },
+        handler=answer_refusal,
+        changes="the lease; the provider's account",
+        events=("lease.failed",),
         tolerates=("suspended", "expired"),
     ),
     Call(
@@ -332,11 +396,19 @@ CALLS = (
 DUE = (
     Due(
         action="lease.expire",
-        title="A lease that was not activated in time fails",
+        title="A lease that was not activated in time, or whose window is over, fails",
         clock="working",
         handler=expire,
-        changes="the lease; the consumer's account",
+        changes="the lease; the consumer's account; the provider's account where it is at fault",
         events=("lease.refunded", "lease.failed"),
+    ),
+    Due(
+        action="lease.uphold",
+        title="A refusal that the provider left unanswered is upheld",
+        clock="working",
+        handler=uphold,
+        changes="the lease; the provider's account",
+        events=("lease.failed",),
     ),
     Due(
         action="lease.end",

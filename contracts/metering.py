@@ -25,7 +25,7 @@ from contracts.agreement import (
     Lease,
     compute_metered_limit,
     emit_about,
-    find_waiting,
+    find_deemable,
     load_due_lease,
     load_lease,
     load_own_lease,
@@ -211,7 +211,7 @@ def rule(ctx: Context, call: Rule) -> None:
 def deem(ctx: Context, key: bytes) -> None:
     """Settle a receipt on which its consumer was silent."""
     name, lease = load_due_lease(ctx, key)
-    claim = find_waiting(lease)
+    claim = find_deemable(lease)
     assert claim is not None
     LEASES.put(ctx, key, apply_outcome(ctx, name, lease, claim, "deem", get_claimed(claim)))
 
@@ -230,6 +230,7 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
     return {
         "accepted_availability_bp": 0,
         "accepted_unit_seconds": 0,
+        "asked": 0,
         "availability_bp": call.availability_bp,
         "billed_micro_yuan": 0,
         "billed_voucher_micro_yuan": 0,

@@ -41,11 +41,12 @@ class Receipt(TypedDict):
     aside out of the cash, `frozen_voucher_micro_yuan` out of the voucher. `billed_micro_yuan` was
     paid for it in all, `billed_voucher_micro_yuan` of that by the voucher.
     `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
-    and its evidence are those of a contested one.
+    and its evidence are those of a contested one. `asked` counts the questions for its samples.
     """
 
     accepted_availability_bp: int
     accepted_unit_seconds: int
+    asked: int
     availability_bp: int
     billed_micro_yuan: int
     billed_voucher_micro_yuan: int
@@ -62,6 +63,45 @@ class Receipt(TypedDict):
     starts_ms: int
     state: str
     used_unit_seconds: int
+
+
+MAX_SETTLED: Final = 8  # settled epochs that a lease keeps the figures of
+
+
+class Settled(NamedTuple):
+    """The figures of a settled epoch; in the record they are a list."""
+
+    epoch: int
+    duration_ms: int
+    used_unit_seconds: int
+    availability_bp: int
+    billed_voucher_micro_yuan: int
+
+
+class Challenge(TypedDict):
+    """A question for one sample of a receipt, which waits for its answer until `deadline_ms`.
+
+    The root and the count are those that the receipt had when it was asked; `actor` is who asked.
+    """
+
+    actor: str
+    deadline_ms: int
+    epoch: int
+    index: int
+    samples_count: int
+    samples_root: bytes
+
+
+def add_settled(settled: list[list[int]], receipt: Receipt) -> list[list[int]]:
+    """The figures of the last epochs with those of one more."""
+    figures = Settled(
+        epoch=receipt["epoch"],
+        duration_ms=receipt["ends_ms"] - receipt["starts_ms"],
+        used_unit_seconds=receipt["used_unit_seconds"],
+        availability_bp=receipt["availability_bp"],
+        billed_voucher_micro_yuan=receipt["billed_voucher_micro_yuan"],
+    )
+    return [*settled, list(figures)][-MAX_SETTLED:]
 
 
 def get_claimed(claim: Receipt) -> Figures:

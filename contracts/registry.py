@@ -10,6 +10,7 @@ from typing import Any, Final
 from contracts import (
     account,
     agreement,
+    delivery,
     identity,
     lease,
     market,
@@ -39,6 +40,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     agreement,
     lease,
     metering,
+    delivery,
     account,
     settlement,
     rules,

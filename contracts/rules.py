@@ -27,6 +27,8 @@ RULES: Final[Table[RulesRecord]] = Table("rules", RulesRecord, ("version",))
 VERSION_1: Final[Mapping[str, int]] = {
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
+    # How long a provider has to show a sample that it is asked for, in working time.
+    "challenge_window_ms": 2 * 3_600_000,
     # How long a consumer may be silent on a provider's receipt, in working time.
     "countersign_window_ms": 4 * 3_600_000,
     # What one bank may have issued at most; it keeps every sum of money within 63 bits.
@@ -37,6 +39,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "meter_epoch_ms": 3_600_000,
     # Below how many the active regional nodes may not be brought.
     "minimum_validators": 4,
+    # How long a provider may be silent on a refusal, in working time.
+    "refusal_answer_window_ms": 24 * 3_600_000,
     # How long after activation a consumer may refuse what was delivered, in working time.
     "refusal_window_ms": 10 * 60_000,
     # How long after its end a lease waits for the receipts that are missing, in working time.

@@ -77,9 +77,29 @@ def test_not_activated_in_time(trade: Trade) -> None:
     trade.take()
     results = trade.world.wait(VERSION_1["activation_timeout_ms"])
     assert events(results) == ["lease.refunded", "lease.failed"]
-    assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-activated")
+    assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-dispatched")
     assert trade.money == (10_000 * YUAN, 0, 0)
     assert trade.allocated == 0
+    assert trade.delivery == (0, 0)
+    trade.take()
+    trade.dispatch()
+    trade.world.wait(VERSION_1["activation_timeout_ms"])
+    assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-activated")
+    assert trade.delivery == (0, 1)
+
+
+def test_a_lease_reserved_ahead_begins_with_its_window(trade: Trade) -> None:
+    trade.set_up()
+    trade.make_offer()
+    trade.take()
+    trade.put_ahead(HOUR_MS)
+    trade.dispatch()
+    assert trade.world.run("lease.activate", PROVIDER, lease=trade.lease).code == "too-early"
+    trade.world.wait(HOUR_MS)
+    trade.activate()
+    # What was late is lost: the window ends as it was agreed.
+    assert trade.record["ends_ms"] == trade.record["reserved_until_ms"]
+    assert check_invariants(trade.world.state) == []
 
 
 def test_an_outage_decides_nothing(trade: Trade) -> None:
@@ -139,31 +159,53 @@ def test_an_end_that_the_block_sees_late_is_dated_right(trade: Trade) -> None:
 
 def test_refusals(trade: Trade) -> None:
     trade.start()
-    trade.world.do("lease.refuse", CONSUMER, lease=trade.lease, note="no such card")
-    assert trade.record["state"] == "failed"
+    world = trade.world
+    world.do("lease.refuse", CONSUMER, lease=trade.lease, note="no such card")
+    assert (trade.record["state"], trade.allocated) == ("refused", 0)
     assert (trade.record["closed_by"], trade.record["reason"]) == (CONSUMER, "refused")
     assert trade.money == (10_000 * YUAN, 0, 0)
+    assert trade.delivery == (0, 0)
+    results = world.wait(VERSION_1["refusal_answer_window_ms"])
+    assert events(results) == ["lease.failed"]
+    assert (trade.record["state"], trade.record["reason"]) == ("failed", "refused")
+    assert trade.delivery == (0, 1)
+    assert check_invariants(world.state) == []
+
+
+def test_a_refusal_that_is_contradicted_is_no_fault(trade: Trade) -> None:
+    trade.set_up()
+    trade.make_offer()
     trade.take()
     trade.dispatch()
-    trade.world.do("lease.refuse", CONSUMER, lease=trade.lease, note="")
-    assert trade.record["state"] == "failed"
+    world = trade.world
+    world.do("lease.refuse", CONSUMER, lease=trade.lease, note="")
+    answer = {"evidence": bytes(32), "lease": trade.lease, "note": "it is there"}
+    result = world.do("lease.answer_refusal", PROVIDER, **answer)
+    assert result.events[0]["data"]["evidence"] == bytes(32)
+    assert (trade.record["state"], trade.record["reason"]) == ("failed", "refusal-contradicted")
+    assert trade.record["closed_by"] == CONSUMER
+    assert events(world.wait(VERSION_1["refusal_answer_window_ms"])) == []
+    assert trade.delivery == (0, 0)
+    assert trade.money == (10_000 * YUAN, 0, 0)
 
 
-def test_a_reclaim_gives_notice(trade: Trade) -> None:
+@pytest.mark.parametrize("reason", ["reclaimed", "maintenance"])
+def test_a_reclaim_gives_notice(trade: Trade, reason: str) -> None:
     trade.start()
     world = trade.world
     world.wait(HOUR_MS)
-    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="reclaimed")
+    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason=reason)
     assert (trade.record["state"], trade.allocated) == ("reclaiming", 2_000)
     reclaimed = world.time_ms
     world.wait(11 * 60_000)
     assert (trade.record["state"], trade.allocated) == ("settling", 0)
     assert trade.record["ended_ms"] == reclaimed + 600_000
-    assert (trade.record["closed_by"], trade.record["reason"]) == (PROVIDER, "reclaimed")
+    assert (trade.record["closed_by"], trade.record["reason"]) == (PROVIDER, reason)
+    assert trade.delivery == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("actor", "reason"), [(PROVIDER, "maintenance"), (CONSUMER, "finished"), (PROVIDER, "fault")]
+    ("actor", "reason"), [(CONSUMER, "unsatisfied"), (CONSUMER, "finished"), (PROVIDER, "fault")]
 )
 def test_each_side_closes(trade: Trade, actor: str, reason: str) -> None:
     trade.start()
@@ -176,6 +218,7 @@ def test_each_side_closes(trade: Trade, actor: str, reason: str) -> None:
     rest = (trade.record["ended_ms"] - trade.record["metered_ms"]) * 2_000 // 1000
     trade.agree(1, rest)
     assert trade.record["state"] == "closed"
+    assert trade.delivery == (2, 1 if reason == "fault" else 0)
     assert sum(trade.money) == 10_000 * YUAN
     assert check_invariants(world.state) == []
 
@@ -185,7 +228,7 @@ def test_closed_before_it_began(trade: Trade, actor: str) -> None:
     trade.set_up()
     trade.make_offer()
     trade.take()
-    reason = "maintenance" if actor == PROVIDER else "moved"
+    reason = "maintenance" if actor == PROVIDER else "unneeded"
     trade.world.do("lease.close", actor, lease=trade.lease, note="", reason=reason)
     assert trade.record["state"] == "closed"
     assert trade.money == (10_000 * YUAN, 0, 0)

@@ -210,7 +210,7 @@ def test_changed_keys_of_the_rest() -> None:
     world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="maintenance")
     assert changed_keys(world) == 3  # lease, provider who signs, consumer who is paid back
     trade.take()
-    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="moved")
+    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="unneeded")
     assert changed_keys(world) == 2
     world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
     assert changed_keys(world) == 2

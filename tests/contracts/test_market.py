@@ -56,7 +56,7 @@ def test_an_offer_is_sold_in_parts_and_sold_again(trade: Trade) -> None:
     trade.take(units=3_000)
     full = trade.world.run("market.take", CONSUMER, **trade.take_data(units=1))
     assert full.code == "not-enough-units"
-    trade.world.do("lease.close", CONSUMER, lease=first, note="", reason="moved")
+    trade.world.do("lease.close", CONSUMER, lease=first, note="", reason="unneeded")
     trade.take(units=5_000, hold_micro_yuan=200 * YUAN)
     assert trade.allocated == UNITS
 

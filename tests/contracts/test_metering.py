@@ -6,7 +6,7 @@ from contracts.billing import SCALE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
 from contracts.metering import MAX_OPEN
-from contracts.receipt import LIFE
+from contracts.receipt import LIFE, MAX_SETTLED, Settled
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
 from tests.contracts.world import GUIZHOU, HOUR_MS, NATIONAL
@@ -175,6 +175,17 @@ def test_credits_follow_from_availability(trade: Trade) -> None:
         trade.agree(epoch, availability_bp=availability_bp)
         billed = trade.record["billed_micro_yuan"] - before
         assert billed == BILL * (10_000 - credit_bp) // 10_000
+    assert trade.delivery == (2, 2)
+
+
+def test_a_lease_keeps_the_figures_of_its_last_epochs() -> None:
+    trade = Trade().start(hold_micro_yuan=1_000 * YUAN, seconds=24 * 3600)
+    for epoch in range(MAX_SETTLED + 2):
+        trade.world.wait(HOUR_MS)
+        trade.agree(epoch, FULL - epoch)
+    kept = [Settled(*figures) for figures in trade.record["settled"]]
+    assert [figures.epoch for figures in kept] == list(range(2, MAX_SETTLED + 2))
+    assert kept[0] == Settled(2, HOUR_MS, FULL - 2, 10_000, 0)
 
 
 def test_one_rounding_an_epoch_and_nothing_lost(trade: Trade) -> None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.account import make_account_key
 from contracts.agreement import LEASES
+from contracts.registry import rebuild_derived
 from contracts.rules import VERSION_1
 from contracts.table import make_object_key
 from ledger.code import compose_code
@@ -108,6 +110,21 @@ class Trade:
         self.lease = result.events[0]["about"][0]
         return self.lease
 
+    def put_ahead(self, ahead_ms: int) -> None:
+        """Let the lease's window begin later, as if it had been reserved ahead."""
+        key = LEASES.make_key(PROVIDER, self.lease)
+        record = self.world.state.records[key]
+        lease = record.value
+        starts_ms = self.world.time_ms + ahead_ms
+        changed = {
+            **lease,
+            "deadline_ms": lease["deadline_ms"] + ahead_ms,
+            "reserved_until_ms": starts_ms + lease["seconds"] * 1000,
+            "starts_ms": starts_ms,
+        }
+        self.world.state.records[key] = record.replaced(changed, record.height, record.index)
+        self.world.state.derived = rebuild_derived(self.world.state)
+
     def dispatch(self) -> Result:
         signers = (GUIZHOU,) if self.consumer[1:3] == "52" else (GUIZHOU, BEIJING)
         return self.world.do("lease.dispatch", signers, lease=self.lease, reference="job-1")
@@ -147,6 +164,12 @@ class Trade:
     def record(self) -> Any:
         """The lease's record."""
         return self.world.value(LEASES.make_key(PROVIDER, self.lease))
+
+    @property
+    def delivery(self) -> tuple[int, int]:
+        """What is counted of the provider: delivered, faults."""
+        account = self.world.value(make_account_key(PROVIDER))
+        return account["delivered"], account["faults"]
 
     @property
     def allocated(self) -> int:

@@ -1,6 +1,7 @@
 """Failures of leases."""
 
 from ledger.code import compose_code
+from ledger.codec import Value
 from tests.contracts.failures.cases import (
     NO_LEASE,
     STRANGER,
@@ -72,6 +73,37 @@ def _(trade: Trade) -> Attempt:
 @case("lease.activate", "wrong-state")
 def _(trade: Trade) -> Attempt:
     return PROVIDER, {"lease": matched(trade).lease}
+
+
+@case("lease.activate", "too-early")
+def _(trade: Trade) -> Attempt:
+    matched(trade).put_ahead(HOUR_MS)
+    trade.dispatch()
+    return PROVIDER, {"lease": trade.lease}
+
+
+def answering(lease: str) -> dict[str, Value]:
+    return {"evidence": bytes(32), "lease": lease, "note": ""}
+
+
+@case("lease.answer_refusal", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return PROVIDER, answering(NO_LEASE)
+
+
+@case("lease.answer_refusal", "not-party")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    trade.world.do("lease.refuse", CONSUMER, lease=trade.lease, note="")
+    trade.world.register(OTHER_PROVIDER, GUIZHOU)
+    return OTHER_PROVIDER, answering(trade.lease)
+
+
+@case("lease.answer_refusal", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    return PROVIDER, answering(trade.lease)
 
 
 @case("lease.refuse", "unknown-lease")
