@@ -39,6 +39,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "meter_epoch_ms": 3_600_000,
     # Below how many the active regional nodes may not be brought.
     "minimum_validators": 4,
+    # How long after the end of an hour its regional node may report what it saw.
+    "monitoring_window_ms": 72 * 3_600_000,
     # How long a provider may be silent on a refusal, in working time.
     "refusal_answer_window_ms": 24 * 3_600_000,
     # How long after activation a consumer may refuse what was delivered, in working time.

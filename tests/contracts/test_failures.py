@@ -8,6 +8,8 @@ from tests.contracts.failures import (
     lease,
     market,
     metering,
+    monitoring,
+    pool,
     resource,
     settlement,
     standards,
@@ -16,7 +18,17 @@ from tests.contracts.failures.cases import CASES
 from tests.contracts.trade import Trade
 
 # Importing a module declares its cases.
-MODULES = (identity, standards, resource, market, lease, metering, settlement)
+MODULES = (
+    identity,
+    standards,
+    resource,
+    pool,
+    monitoring,
+    market,
+    lease,
+    metering,
+    settlement,
+)
 
 
 def test_every_failure_has_its_case() -> None:
