@@ -18,7 +18,7 @@ from typing import Final, NotRequired, TypedDict
 
 from contracts.context import Context
 from contracts.errors import Failure
-from contracts.table import Table
+from contracts.table import Table, get_owner
 from ledger.primitives import ZERO_DIGEST
 
 
@@ -35,7 +35,15 @@ class Account(TypedDict):
     leases_head: NotRequired[bytes]
 
 
-ACCOUNTS: Final[Table[Account]] = Table("account", Account, ("code",))
+def _list_money(_key: bytes, account: Account) -> dict[str, int]:
+    if "issued" in account:
+        return {"balances": account["balance"], "issued": account["issued"]}
+    return {"balances": account["balance"]}
+
+
+ACCOUNTS: Final[Table[Account]] = Table(
+    "account", Account, ("code",), money=_list_money, owner=get_owner
+)
 
 
 def make_account_key(code: str) -> bytes:

@@ -20,6 +20,7 @@ Derived: entries in due queues for what comes next, the object index, its reserv
 calendars of its resource and its offer, and the sum `met 0x00 demand` of thousandths.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -28,6 +29,7 @@ from contracts.calendar import add_reservation
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
+from contracts.life import compute_terminal
 from contracts.receipt import Challenge, Receipt
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.record import make_key
@@ -54,6 +56,7 @@ LIFE: Final = {
 WAITING: Final = ("matched", "scheduled")
 RUNNING: Final = ("active", "reclaiming")
 METERED: Final = (*RUNNING, "settling")
+ENDED: Final = compute_terminal(LIFE)
 
 
 class Lease(TypedDict):
@@ -211,6 +214,29 @@ def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
     return keys
 
 
+def _list_money(_key: bytes, lease: Lease) -> dict[str, int]:
+    frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
+    return {"holds": lease["held_micro_yuan"], "frozen": frozen}
+
+
+def _check(key: bytes, lease: Lease) -> Iterator[str]:
+    """Its own equations: money, metered time, and what an end leaves."""
+    frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
+    if lease["remainder"] < 0:
+        yield f"{key!r} has a negative remainder"
+    spent = lease["billed_micro_yuan"] + lease["refunded_micro_yuan"]
+    if lease["funded_micro_yuan"] != lease["held_micro_yuan"] + frozen + spent:
+        yield f"{key!r} has lost or made money"
+    metered_ms = lease["metered_ms"] - lease["activated_ms"]
+    if lease["used_unit_seconds"] * 1000 > lease["units"] * metered_ms:
+        yield f"{key!r} is metered above what it has"
+    if lease["state"] in ENDED:
+        if not lease["closed_by"] or not lease["reason"]:
+            yield f"{key!r} ended without an actor or a reason"
+        if lease["held_micro_yuan"] or lease["open"]:
+            yield f"{key!r} ended and still holds money"
+
+
 LEASES: Final[Table[Lease]] = Table(
     "lease",
     Lease,
@@ -218,6 +244,9 @@ LEASES: Final[Table[Lease]] = Table(
     _project,
     derives=("calendar", "due", "met", "object"),
     life=LIFE,
+    money=_list_money,
+    owner=lambda _, lease: lease["consumer"],
+    check=_check,
 )
 
 

@@ -6,7 +6,11 @@
     └── FoundingError           founders that no chain can begin with
 
 All blame the input. A CallError is for ever; after a Failure the same call may succeed later.
+
+    BrokenInvariant             a block that no rules may make: a fault of ours, and nobody goes on
 """
+
+from collections.abc import Sequence
 
 
 class ContractError(Exception):
@@ -30,6 +34,15 @@ class FoundingError(ContractError):
 
     def __init__(self, message: str) -> None:
         super().__init__("founding", message)
+
+
+class BrokenInvariant(Exception):
+    """Executing a block came to what must never be; whoever meets it stops, loudly."""
+
+    def __init__(self, height: int, wrong: Sequence[str]) -> None:
+        super().__init__(f"block {height} breaks what must always hold: {'; '.join(wrong)}")
+        self.height = height
+        self.wrong = tuple(wrong)
 
 
 def require(holds: object, code: str) -> None:

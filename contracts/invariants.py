@@ -1,129 +1,138 @@
-"""What must hold in every state, as checkers: each returns what is wrong, in
-words.
+"""What must hold in every state, as checkers: each returns what is wrong, in words.
 
-They read whole tables: for tests, simulation and audits, not for the path of a block.
+They read whole tables: for tests, simulation and audits. On the path of a block stand the guards
+(`contracts.guards`), which look at what changed; both read the declarations of the tables.
 
-1. Money: balances + what leases hold and freeze = what banks issued; no bucket is negative; what
-   was funded of a lease is held, frozen, billed or refunded.
+1. Money: balances + what leases hold and freeze + whatever else holds money = what was issued; no
+   bucket is negative.
 2. Capacity, at every instant: what open leases reserve is at most what is attested of their
-   resource and at most what their offer offers; metered is at most allocated times time.
+   resource and at most what their offer offers.
 3. Codes hold, the issuer had the number block and the region; one regional node stands for a
    region.
-4. Ends: whoever is at a final state stays as it is, has an actor and a reason, and holds nothing.
+4. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
+   what was funded of a lease is held, frozen, billed or refunded, and so on.
 5. Derived tables are what the records say.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from contracts import market
-from contracts.account import ACCOUNTS
-from contracts.agreement import LEASES, LIFE, RUNNING, WAITING, Lease, compute_window_end
+from contracts.agreement import LEASES, RUNNING, WAITING, Lease, compute_window_end
 from contracts.calendar import compute_course
-from contracts.life import Life, compute_terminal
+from contracts.guards import check_steps
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
 from contracts.standing import IDENTITIES
+from contracts.table import ISSUED, count_money, get_last_field
 from ledger.code import is_code, parse_code
 from ledger.codec import Value
 from ledger.record import make_key
 from ledger.state import Layer, Reader
 
-_LIVES: Final[tuple[tuple[bytes, str, Life], ...]] = tuple(
-    (table.prefix, table.state, table.life) for table in TABLES if table.life is not None
-)
+
+@dataclass(slots=True)
+class Check:
+    """One concern: how many `things` were looked at, figures for people, and what is wrong."""
+
+    name: str
+    things: str
+    count: int = 0
+    figures: dict[str, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
+    """All checks of a state; of capacity from a moment on."""
+    return [
+        _check_money(state),
+        _check_capacity(state, time_ms),
+        _check_identities(state),
+        _check_records(state),
+        _check_derived(state),
+    ]
 
 
 def check_invariants(state: Reader) -> list[str]:
     """What is wrong with a state; nothing, if all is well."""
-    return [
-        *_check_money(state),
-        *_check_capacity(state),
-        *_check_identities(state),
-        *_check_leases(state),
-        *_check_derived(state),
-    ]
+    return [wrong for check in run_checks(state) for wrong in check.wrong]
 
 
 def check_step(before: Reader, layer: Layer) -> list[str]:
     """What is wrong with a block: every step of a life is one of its table, and ends are final."""
-    return list(_check_step(before, layer))
+    return list(check_steps(before, layer))
 
 
-def _check_step(before: Reader, layer: Layer) -> Iterator[str]:
-    last: dict[bytes, str] = {}
-    for key, record in layer.versions:
-        for prefix, field, life in _LIVES:
-            if key.startswith(prefix):
-                old = before.get(key)
-                state = last.get(key, "" if old is None else old.value[field])
-                last[key] = record.value[field]
-                if state in compute_terminal(life):
-                    if field == "state":
-                        yield f"{key!r} changed after its end as {state}"
-                elif state not in ("", last[key]) and not _is_step(life, state, last[key]):
-                    yield f"{key!r} went from {state} to {last[key]}"
+def _check_money(state: Reader) -> Check:
+    check = Check("money is conserved", "records that hold money")
+    total = 0
+    for table in TABLES:
+        if table.money is None:
+            continue
+        for key, record in state.scan(table.prefix):
+            buckets = table.money(key, record.value)
+            check.count += 1
+            total += count_money(buckets)
+            for name, micro_yuan in buckets.items():
+                check.figures[name] = check.figures.get(name, 0) + micro_yuan
+                if micro_yuan < 0:
+                    check.wrong.append(f"{key!r} has a negative bucket: {name} {micro_yuan}")
+    if total:
+        check.wrong.append(
+            f"buckets are {total} micro-yuan above what was {ISSUED}: {check.figures}"
+        )
+    return check
 
 
-def _is_step(life: Life, state: str, following: str) -> bool:
-    return any(start == state and end == following for (start, _), end in life.items())
-
-
-def _check_money(state: Reader) -> Iterator[str]:
-    balances = issued = held = 0
-    for key, record in state.scan(ACCOUNTS.prefix):
-        if record.value["balance"] < 0 or record.value.get("issued", 0) < 0:
-            yield f"{key!r} is negative"
-        balances += record.value["balance"]
-        issued += record.value.get("issued", 0)
-    for key, record in state.scan(LEASES.prefix):
-        lease: Lease = record.value
-        frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
-        held += lease["held_micro_yuan"] + frozen
-        if min(lease["held_micro_yuan"], lease["remainder"], frozen) < 0:
-            yield f"{key!r} has a negative bucket"
-        spent = lease["billed_micro_yuan"] + lease["refunded_micro_yuan"]
-        if lease["funded_micro_yuan"] != lease["held_micro_yuan"] + frozen + spent:
-            yield f"{key!r} has lost or made money"
-    if balances + held != issued:
-        yield f"balances {balances} and holds {held} are not what was issued, {issued}"
-
-
-def _check_capacity(state: Reader) -> Iterator[str]:
+def _check_capacity(state: Reader, time_ms: int) -> Check:
+    check = Check("nothing is oversold", "resources and offers")
     calendars: dict[str, dict[int, int]] = {}
-    for key, record in state.scan(LEASES.prefix):
+    for _, record in state.scan(LEASES.prefix):
         lease: Lease = record.value
         if lease["state"] in WAITING or lease["state"] in RUNNING:
             for subject in filter(None, (lease["resource"], lease["offer"])):
                 changes = calendars.setdefault(subject, {})
-                for time_ms, units in (
+                for moment_ms, units in (
                     (lease["starts_ms"], lease["units"]),
                     (compute_window_end(lease), -lease["units"]),
                 ):
-                    changes[time_ms] = changes.get(time_ms, 0) + units
-        metered_ms = lease["metered_ms"] - lease["activated_ms"]
-        if lease["used_unit_seconds"] * 1000 > lease["units"] * metered_ms:
-            yield f"{key!r} is metered above what it has"
-    for key, record in state.scan(RESOURCES.prefix):
-        yield from _check_calendar(calendars, _last_field(key), record.value["attested_units"])
-    for key, record in state.scan(market.OFFERS.prefix):
-        yield from _check_calendar(calendars, _last_field(key), record.value["units"])
+                    changes[moment_ms] = changes.get(moment_ms, 0) + units
+    for table in (RESOURCES, market.OFFERS):
+        capacity: Callable[[Value], int] | None = table.capacity
+        assert capacity is not None
+        for key, record in state.scan(table.prefix):
+            check.count += 1
+            subject = get_last_field(key)
+            changes = calendars.pop(subject, {})
+            check.wrong += _check_calendar(subject, changes, capacity(record.value), time_ms)
     if calendars:
-        yield "a lease is of no resource or no offer"
+        check.wrong.append(f"a lease is of no resource or no offer: {sorted(calendars)[0]}")
+    return check
 
 
-def _check_calendar(calendars: dict[str, dict[int, int]], subject: str, most: int) -> Iterator[str]:
-    for time_ms, reserved in compute_course(calendars.pop(subject, {})):
-        if reserved > most:
-            yield f"{subject} is oversold at {time_ms}: {reserved} of {most}"
+def _check_calendar(
+    subject: str, changes: dict[int, int], most: int, time_ms: int
+) -> Iterator[str]:
+    course = list(compute_course(changes))
+    for place, (moment_ms, reserved) in enumerate(course):
+        lasts = place + 1 == len(course) or course[place + 1][0] > time_ms
+        if lasts and reserved > most:
+            yield f"{subject} is oversold at {moment_ms}: {reserved} of {most}"
         if reserved < 0:
             yield f"{subject} has a calendar below nothing"
 
 
-def _check_identities(state: Reader) -> Iterator[str]:
+def _check_identities(state: Reader) -> Check:
+    check = Check("codes are their issuers' to give", "identities")
+    check.wrong += _list_wrong_identities(state, check)
+    return check
+
+
+def _list_wrong_identities(state: Reader, check: Check) -> Iterator[str]:
     standing: dict[str, str] = {}
     for key, record in state.scan(IDENTITIES.prefix):
-        code, value = _last_field(key), record.value
+        code, value = get_last_field(key), record.value
+        check.count += 1
         if not is_code(code):
             yield f"{code} is no code"
             continue
@@ -142,25 +151,24 @@ def _check_identities(state: Reader) -> Iterator[str]:
                 yield f"{code} is not for {value['issuer']} to issue"
 
 
-def _check_leases(state: Reader) -> Iterator[str]:
-    for key, record in state.scan(LEASES.prefix):
-        lease: Lease = record.value
-        if lease["state"] in compute_terminal(LIFE):
-            if not lease["closed_by"] or not lease["reason"]:
-                yield f"{key!r} ended without an actor or a reason"
-            if lease["held_micro_yuan"] or lease["open"]:
-                yield f"{key!r} ended and still holds money"
+def _check_records(state: Reader) -> Check:
+    check = Check("records hold their own equations", "records with equations")
+    for table in TABLES:
+        if table.check is not None:
+            for key, record in state.scan(table.prefix):
+                check.count += 1
+                check.wrong += table.check(key, record.value)
+    return check
 
 
-def _check_derived(state: Reader) -> Iterator[str]:
+def _check_derived(state: Reader) -> Check:
+    check = Check("derived tables are what the records say", "derived values")
     wanted = rebuild_derived(state)
     found: dict[bytes, Value] = {}
     for name in DERIVED:
         found.update(state.scan_derived(make_key(name)))
+    check.count = len(wanted)
     for key in sorted({*wanted, *found}):
         if wanted.get(key) != found.get(key):
-            yield f"derived {key!r} is {found.get(key)!r}, not {wanted.get(key)!r}"
-
-
-def _last_field(key: bytes) -> str:
-    return key.split(b"\x00")[-2].decode("ascii")
+            check.wrong.append(f"derived {key!r} is {found.get(key)!r}, not {wanted.get(key)!r}")
+    return check

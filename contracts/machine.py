@@ -11,6 +11,7 @@
    transaction signed. A `key:` signer has no account.
 5. Results are those of the transactions in order, then those of the due items in the order of their
    execution; their indexes go on, and their id is the SHA-256 of the due key.
+6. Last the guards look at what changed: a block that breaks an invariant is made by nobody.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from contracts.account import (
 )
 from contracts.context import Context, Scope
 from contracts.errors import CallError, Failure
+from contracts.guards import guard_block
 from contracts.nodes import VALIDATORS_PREFIX, Node, compute_peers, compute_validators, get_node
 from contracts.payload import Payload
 from contracts.registry import CALLS, DUE, rebuild_derived
@@ -115,6 +117,7 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
         for index, transaction in enumerate(block.transactions)
     ]
     _fold_accounts(scope, layer, block.transactions, results)
+    guard_block(parent, layer, block.height, block.time_ms)
     return BlockOutput(layer, results + due)
 
 

@@ -171,6 +171,7 @@ OFFERS: Final[Table[OfferRecord]] = Table(
     _project_offer,
     derives=("book", "due", "object"),
     life=OFFER_LIFE,
+    capacity=lambda offer: offer["units"],
 )
 DEMANDS: Final[Table[DemandRecord]] = Table(
     "demand",

@@ -26,7 +26,7 @@ from contracts import (
     standing,
 )
 from contracts.call import Call, Due
-from contracts.table import Table, rebuild_tables
+from contracts.table import Table, get_table_name, rebuild_tables
 from ledger.codec import Value
 from ledger.state import Reader
 
@@ -59,9 +59,15 @@ def _collect(name: str) -> Iterator[Any]:
 CALLS: Final[dict[str, Call]] = {call.kind: call for call in _collect("CALLS")}
 DUE: Final[dict[str, Due]] = {due.action: due for due in _collect("DUE")}
 TABLES: Final[tuple[Table[Any], ...]] = tuple(_collect("TABLES"))
+BY_NAME: Final[dict[str, Table[Any]]] = {table.name: table for table in TABLES}
 DERIVED: Final[tuple[str, ...]] = tuple(
     sorted(dict.fromkeys(name for table in TABLES for name in table.derives))
 )
+
+
+def find_table(key: bytes) -> Table[Any] | None:
+    """The table of a record; None where the machine itself keeps it."""
+    return BY_NAME.get(get_table_name(key))
 
 
 def rebuild_derived(state: Reader) -> dict[bytes, Value]:

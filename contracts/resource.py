@@ -97,7 +97,9 @@ class Attest(Payload):
     until_ms: TimeMs
 
 
-RESOURCES: Final[Table[Resource]] = Table("resource", Resource, ("code",))
+RESOURCES: Final[Table[Resource]] = Table(
+    "resource", Resource, ("code",), capacity=lambda resource: resource["attested_units"]
+)
 
 
 def load_resource(ctx: Context, code: str) -> Resource:

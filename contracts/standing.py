@@ -77,6 +77,7 @@ IDENTITIES: Final[Table[Identity]] = Table(
     derives=("number_block", "registrant"),
     life=LIFE,
     state="status",
+    grows=True,
 )
 
 

@@ -6,11 +6,11 @@
 2. Putting a record applies the difference between what it contributed and what it contributes. A
    sum of zero is deleted.
 3. So derived tables are pure functions of the records, and `rebuild_tables` makes them anew.
-4. A table says what its records look like, which life they have, and what derives from them: the
-   document, the checkers and the audit read it from there.
+4. A table says what its records look like, which life they have, what money they hold, and what
+   derives from them: the document, the checkers and the audit read it from there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -32,6 +32,7 @@ class Projection:
 
 
 NOTHING = Projection()
+ISSUED = "issued"  # begins the name of a bucket that counts what came in from outside
 
 
 def project_nothing(_key: bytes, _value: Any) -> Projection:
@@ -44,8 +45,16 @@ class Table(Generic[V]):
     """Records of one layout under keys `name 0x00 field 0x00 ...`.
 
     `layout` is the record's TypedDict, `fields` what its key is made of. `life` is the table of its
-    steps, `state` the field that holds where it stands. `derives` names the derived tables that
-    `project` writes into.
+    steps, `state` the field that holds where it stands; a record that `grows` may still change in
+    other fields after its end. `derives` names the derived tables that `project` writes into.
+
+    What the guards of a block and the checkers of a state read of each record:
+
+    - `money`: its buckets in micro-yuan, by name. What all records have together, buckets whose
+      names begin with `issued` counted as negative, is zero. `owner` is whose money that is.
+    - `capacity`: how many units of its subject, which the last field of its key names, may be
+      reserved at one instant.
+    - `check`: what is wrong with it as it stands.
     """
 
     name: str
@@ -55,6 +64,11 @@ class Table(Generic[V]):
     derives: tuple[str, ...] = ()
     life: Life | None = None
     state: str = "state"
+    grows: bool = False
+    money: Callable[[bytes, V], Mapping[str, int]] | None = None
+    owner: Callable[[bytes, V], str] | None = None
+    capacity: Callable[[V], int] | None = None
+    check: Callable[[bytes, V], Iterator[str]] | None = None
 
     @property
     def prefix(self) -> bytes:
@@ -103,6 +117,29 @@ def rebuild_tables(state: Reader, tables: Iterable[Table[Any]]) -> dict[bytes, V
             for name, share in projection.sums.items():
                 derived[name] = derived.get(name, 0) + share
     return {key: derived[key] for key in sorted(derived) if derived[key] != 0}
+
+
+def count_money(buckets: Mapping[str, int]) -> int:
+    """What a record adds to the sum over all records that is always zero."""
+    return sum(
+        -micro_yuan if name.startswith(ISSUED) else micro_yuan
+        for name, micro_yuan in buckets.items()
+    )
+
+
+def get_table_name(key: bytes) -> str:
+    """The table that a key belongs to."""
+    return key.split(b"\x00", 1)[0].decode("ascii")
+
+
+def get_owner(key: bytes, _value: object) -> str:
+    """The party that the first field of a key names."""
+    return key.split(b"\x00", 2)[1].decode("ascii")
+
+
+def get_last_field(key: bytes) -> str:
+    """The last field of a key, in text."""
+    return key.split(b"\x00")[-2].decode("ascii")
 
 
 def make_due_key(clock: str, due_ms: int, action: str, name: str) -> bytes:
