@@ -169,8 +169,13 @@ def _layout_type(hint: object) -> str:
 
 
 def _list_rules(integers: Mapping[str, int]) -> str:
-    rows = [f"| `{name}` | {value} |" for name, value in sorted(integers.items())]
-    return "\n".join(["| rule | integer |", "|---|---|", *rows, ""])
+    rows = [
+        f"| `{name}` | {value} | {' to '.join(map(str, rule_set.compute_bounds(name)))} |"
+        for name, value in sorted(integers.items())
+    ]
+    relations = [f"- {text}" for text, _ in rule_set.RELATIONS]
+    table = ["| rule | integer | bounds |", "|---|---|---|", *rows, ""]
+    return "\n".join([*table, "Between rules of one version:\n", *relations, ""])
 
 
 def _list_contracts() -> Iterator[str]:

@@ -15,7 +15,12 @@ from typing import Final, Protocol
 from contracts.errors import FoundingError
 from contracts.identity import AUTHORITIES, ISSUES
 from contracts.nodes import ACTIVE, NODES, NodeRecord
-from contracts.rules import VERSION_1, make_rules_key
+from contracts.rules import (
+    VERSION_1,
+    find_beyond_bounds,
+    find_broken_relations,
+    make_rules_key,
+)
 from contracts.standards import make_initial_record
 from contracts.standing import ROOT_KEY, Identity, make_identity_key
 from ledger.code import PROVINCES, parse_code
@@ -96,8 +101,9 @@ def compute_initial_records(founding: Founding) -> list[tuple[bytes, Value]]:
     """The records of the first state in key order; raises FoundingError."""
     if set(founding.rules) != set(VERSION_1):
         raise FoundingError("the rules are not exactly those of version 1")
-    if min(founding.rules.values()) < 1:
-        raise FoundingError("every rule is at least 1")
+    wrong = find_beyond_bounds(founding.rules) or find_broken_relations(founding.rules)
+    if wrong:
+        raise FoundingError(f"the rules are beyond their bounds: {', '.join(wrong)}")
     try:
         records = dict(_make_records(founding))
     except LedgerError as error:
@@ -160,6 +166,8 @@ def _make_records(founding: Founding) -> Iterator[tuple[bytes, Value]]:
     yield (
         make_rules_key(RULES_VERSION),
         {
+            "ballot": "",
+            "from_height": 0,
             "integers": dict(sorted(founding.rules.items())),
             "version": RULES_VERSION,
         },

@@ -109,7 +109,7 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
         time_ms=block.time_ms,
         working_ms=block.time_ms - _compute_lost_ms(parent, block),
         genesis_hash=block.genesis_hash,
-        rules=load_current(parent),
+        rules=load_current(parent, block.height),
     )
     due = _execute_due(scope, layer, block)
     results = [
@@ -121,9 +121,9 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
     return BlockOutput(layer, results + due)
 
 
-def get_rules_version(state: Reader) -> int:
-    """The version of the rules in force."""
-    return load_current(state).version
+def get_rules_version(state: Reader, height: int) -> int:
+    """The version of the rules in force at a height."""
+    return load_current(state, height).version
 
 
 def compute_working_ms(state: Reader, time_ms: int) -> int:

@@ -1,32 +1,41 @@
-"""The rules in force: integers by name, by version.
+"""The rules in force: integers by name, by version, each in force from a height.
 
     key    rules 0x00 <version, 4 bytes> 0x00
-    value  {"integers": {name: integer}, "version": version}
+    value  {"ballot", "from_height", "integers": {name: integer}, "version": version}
 
-1. Version 1 stands in the genesis. The rules in force are those of the last version.
-2. A lease is metered and billed under the version that it was made under.
+1. Version 1 stands in the genesis, in force from height 0. Versions count on without a gap, each in
+   force from a greater height than the one before. A ballot makes them (see `ballot`).
+2. A block executes under the last version whose height it has reached; its header names it.
+3. A lease is metered and billed under the version that it was made under.
+4. Every rule is at least 1 and at most what its unit, the end of its name, allows; some have bounds
+   of their own. `RELATIONS` hold between rules of one version.
+
+Derived: `rules_count 0x00` is how many versions there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypedDict
 
 from contracts.context import Context, Rules
-from contracts.table import Table
+from contracts.table import Projection, Table
 from ledger.record import make_key
 from ledger.state import Reader
 
 
 class RulesRecord(TypedDict):
-    """The value of a version."""
+    """The value of a version; `ballot` carried it, and is empty for the first."""
 
+    ballot: str
+    from_height: int
     integers: dict[str, int]
     version: int
 
 
-RULES: Final[Table[RulesRecord]] = Table("rules", RulesRecord, ("version",))
 VERSION_1: Final[Mapping[str, int]] = {
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
+    # How long the proposal of a ballot stands open, in working time.
+    "ballot_window_ms": 14 * 86_400_000,
     # How long a provider has to show a sample that it is asked for, in working time.
     "challenge_window_ms": 2 * 3_600_000,
     # How long a consumer may be silent on a provider's receipt, in working time.
@@ -45,6 +54,12 @@ VERSION_1: Final[Mapping[str, int]] = {
     "refusal_answer_window_ms": 24 * 3_600_000,
     # How long after activation a consumer may refuse what was delivered, in working time.
     "refusal_window_ms": 10 * 60_000,
+    # How long regions consider the recovery of a lost or compromised root, in working time.
+    "root_notice_ms": 7 * 86_400_000,
+    # The share of the regional nodes that recovers a lost or compromised root.
+    "root_supermajority_bp": 8_000,
+    # How many blocks before they come into force new rules must be carried.
+    "rules_notice_blocks": 1_000,
     # How long after its end a lease waits for the receipts that are missing, in working time.
     "settlement_window_ms": 72 * 3_600_000,
     # Credits on the bill of an epoch whose availability is below a floor, in basis points.
@@ -57,18 +72,75 @@ VERSION_1: Final[Mapping[str, int]] = {
 }
 
 
+_COUNT_KEY: Final = make_key("rules_count")
+_TEN_YEARS_MS: Final = 10 * 366 * 86_400_000
+# The greatest integer of a rule, by the end of its name.
+_MOST_OF_UNIT: Final = {"_ms": _TEN_YEARS_MS, "_bp": 10_000, "_micro_yuan": 10**16}
+_MOST: Final = 1 << 31
+_BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    "minimum_validators": (4, 34),
+    "root_supermajority_bp": (6_700, 10_000),
+}
+RELATIONS: Final[tuple[tuple[str, Callable[[Mapping[str, int]], bool]], ...]] = (
+    (
+        "`sla_floor_1_bp` >= `sla_floor_2_bp` >= `sla_floor_3_bp`",
+        lambda rules: rules["sla_floor_1_bp"] >= rules["sla_floor_2_bp"] >= rules["sla_floor_3_bp"],
+    ),
+    (
+        "`sla_credit_1_bp` <= `sla_credit_2_bp` <= `sla_credit_3_bp`",
+        lambda rules: (
+            rules["sla_credit_1_bp"] <= rules["sla_credit_2_bp"] <= rules["sla_credit_3_bp"]
+        ),
+    ),
+)
+
+
+def _project(_key: bytes, _value: RulesRecord) -> Projection:
+    return Projection(sums={_COUNT_KEY: 1})
+
+
+RULES: Final[Table[RulesRecord]] = Table(
+    "rules", RulesRecord, ("version",), _project, derives=("rules_count",)
+)
+
+
 def make_rules_key(version: int) -> bytes:
     """The key of a version."""
     return make_key("rules", version.to_bytes(4, "big"))
 
 
-def load_current(state: Reader) -> Rules:
-    """The rules in force in a state."""
-    last = None
-    for _, record in state.scan(RULES.prefix):
-        last = record
-    assert last is not None, "a chain begins with rules"
-    return Rules(last.value["version"], last.value["integers"])
+def compute_bounds(name: str) -> tuple[int, int]:
+    """The least and the greatest integer that a rule may be."""
+    if name in _BOUNDS:
+        return _BOUNDS[name]
+    return 1, next((most for unit, most in _MOST_OF_UNIT.items() if name.endswith(unit)), _MOST)
+
+
+def find_beyond_bounds(integers: Mapping[str, int]) -> list[str]:
+    """The names of rules beyond their bounds."""
+    return [
+        name
+        for name, integer in sorted(integers.items())
+        if not compute_bounds(name)[0] <= integer <= compute_bounds(name)[1]
+    ]
+
+
+def find_broken_relations(integers: Mapping[str, int]) -> list[str]:
+    """The relations that do not hold between the rules of one version."""
+    return [text for text, holds in RELATIONS if not holds(integers)]
+
+
+def load_current(state: Reader, height: int) -> Rules:
+    """The rules in force at a height that follows on a state, or is the state's own."""
+    record = load_last(state)
+    while record["from_height"] > height:
+        record = _load_record(state, record["version"] - 1)
+    return Rules(record["version"], record["integers"])
+
+
+def load_last(state: Reader) -> RulesRecord:
+    """The last version, which may not be in force yet."""
+    return _load_record(state, state.get_derived(_COUNT_KEY))
 
 
 def load_version(ctx: Context, version: int) -> Rules:
@@ -77,6 +149,29 @@ def load_version(ctx: Context, version: int) -> Rules:
         return ctx.rules
     value = ctx.get(make_rules_key(version))
     return Rules(value["version"], value["integers"])
+
+
+def apply_version(
+    ctx: Context, changes: Mapping[str, int], from_height: int, ballot: str
+) -> RulesRecord:
+    """Add a version: the last one with some changes."""
+    last = load_last(ctx.layer)
+    assert from_height > max(last["from_height"], ctx.height)
+    record: RulesRecord = {
+        "ballot": ballot,
+        "from_height": from_height,
+        "integers": dict(sorted({**last["integers"], **changes}.items())),
+        "version": last["version"] + 1,
+    }
+    RULES.put(ctx, make_rules_key(record["version"]), record)
+    return record
+
+
+def _load_record(state: Reader, version: int) -> RulesRecord:
+    record = state.get(make_rules_key(version))
+    assert record is not None, "versions count on from 1"
+    value: RulesRecord = record.value
+    return value
 
 
 TABLES = (RULES,)

@@ -91,7 +91,7 @@ def execute_block(
         history_root=parent.history.compute_root(),
         validators_hash=validators.hash,
         next_validators_hash=_compute_next_hash(output.layer, validators),
-        rules_version=machine.get_rules_version(output.layer),
+        rules_version=machine.get_rules_version(output.layer, above.height + 1),
     )
     return SealedBlock(
         block=blocks.make_block(header, hashes, frame.parent_certificate),

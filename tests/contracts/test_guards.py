@@ -27,7 +27,7 @@ class Block:
     def __init__(self, world: World) -> None:
         self.world = world
         self.layer = Layer(world.state)
-        rules = load_current(world.state)
+        rules = load_current(world.state, world.height)
         scope = Scope(world.height + 1, world.time_ms, world.time_ms, GENESIS_HASH, rules)
         self.ctx = Context(scope, self.layer, 0, GENESIS_HASH, ())
 

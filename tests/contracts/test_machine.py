@@ -268,7 +268,7 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
 
 
 def test_rules_version(world: World) -> None:
-    assert machine.get_rules_version(world.state) == 1
+    assert machine.get_rules_version(world.state, world.height) == 1
 
 
 def test_results_name_their_changes() -> None:

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2]
 
 
 def look(world: World) -> Context:
-    rules = load_current(world.state)
+    rules = load_current(world.state, world.height)
     scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules)
     return Context(scope, Layer(world.state), 0, GENESIS_HASH, ())
 
