@@ -211,6 +211,9 @@ def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
         keys.append(make_due_key("working", lease["deadline_ms"], "lease.finish", name))
     if deemable is not None:
         keys.append(make_due_key("working", deemable["deadline_ms"], "metering.deem", name))
+    if lease["challenges"]:
+        deadline_ms = min(challenge["deadline_ms"] for challenge in lease["challenges"])
+        keys.append(make_due_key("working", deadline_ms, "metering.forfeit", name))
     return keys
 
 

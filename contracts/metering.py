@@ -3,7 +3,7 @@
 1. The time of a lease is metered in epochs of `meter_epoch_ms` from its activation; the last one
    ends with the lease. Receipts come in their order, each after the end of its epoch.
 2. Used is at most allocated times time. A receipt carries the Merkle root and the count of the
-   samples behind it.
+   samples behind it, of which any can be asked for (`contracts.challenge`).
 3. A receipt that both sides signed settles at once: its bill goes from the hold to the provider.
 4. A receipt of the provider alone waits, and its claim is frozen out of the hold. The consumer
    countersigns it, which settles it, or contests it; silence past the window is agreement.
@@ -14,7 +14,7 @@
    that waits. Either way the outcome lies between what was accepted and what was claimed.
 7. At most `MAX_OPEN` receipts of a lease are open.
 
-Life: open -> signed -> agreed | deemed | contested -> ruled | agreed.
+Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agreed.
 """
 
 from typing import Final
@@ -227,6 +227,7 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
     require(ends_ms <= ctx.time_ms, "epoch-open")
     most = lease["units"] * (ends_ms - starts_ms)
     require(call.used_unit_seconds * 1000 <= most, "over-allocated")
+    require(call.samples_count > 0 or not call.used_unit_seconds, "no-samples")
     return {
         "accepted_availability_bp": 0,
         "accepted_unit_seconds": 0,
@@ -258,6 +259,7 @@ _RECEIPT_FAILURES = {
     "wrong-epoch": "the epoch is the next to be metered",
     "epoch-open": "the epoch has ended",
     "over-allocated": "used is at most allocated times time",
+    "no-samples": "where something was used there are samples",
 }
 
 CALLS = (

@@ -6,7 +6,7 @@ Receipts lie in the record of their lease: those that are open, and the one sett
 2. While it is open: frozen + billed = claimed, cash and voucher together. Once settled nothing is
    frozen, and what was claimed and not billed has gone back to the hold.
 
-Life: open -> signed -> agreed | deemed | contested -> ruled | agreed.
+Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agreed.
 """
 
 from typing import Final, NamedTuple, TypedDict
@@ -18,6 +18,7 @@ LIFE: Final = {
     ("open", "agree"): "agreed",
     ("signed", "agree"): "agreed",
     ("signed", "deem"): "deemed",
+    ("signed", "forfeit"): "forfeited",
     ("signed", "contest"): "contested",
     ("contested", "agree"): "agreed",
     ("contested", "rule"): "ruled",

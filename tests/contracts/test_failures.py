@@ -4,11 +4,13 @@ import pytest
 
 from contracts.registry import CALLS
 from tests.contracts.failures import (
+    challenge,
     identity,
     lease,
     market,
     metering,
     monitoring,
+    observation,
     pool,
     resource,
     settlement,
@@ -28,6 +30,8 @@ MODULES = (
     lease,
     metering,
     settlement,
+    observation,
+    challenge,
 )
 
 

@@ -207,4 +207,4 @@ def test_receipts_carry_their_samples(trade: Trade) -> None:
 
 
 def test_the_life_ends() -> None:
-    assert compute_terminal(LIFE) == ("agreed", "deemed", "ruled")
+    assert compute_terminal(LIFE) == ("agreed", "deemed", "forfeited", "ruled")

@@ -74,6 +74,10 @@ def add_receipt_cases(kind: str, signers: Sequence[str] | str) -> None:
     def _(trade: Trade) -> Attempt:
         return signers, usage(metered(trade).lease, used_unit_seconds=2_000 * 3_600 + 1)
 
+    @case(kind, "no-samples")
+    def _(trade: Trade) -> Attempt:
+        return signers, usage(metered(trade).lease, samples_count=0)
+
 
 add_receipt_cases("metering.receipt", BOTH)
 add_receipt_cases("metering.submit", PROVIDER)
