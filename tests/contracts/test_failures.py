@@ -40,10 +40,13 @@ def test_every_failure_has_its_case() -> None:
     assert set(CASES) == declared
 
 
-@pytest.mark.parametrize(("kind", "code"), sorted(CASES))
-def test_failure(kind: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code", "place"),
+    [(*key, place) for key, cases in sorted(CASES.items()) for place in range(len(cases))],
+)
+def test_failure(kind: str, code: str, place: int) -> None:
     trade = Trade()
-    signers, data = CASES[kind, code](trade)
+    signers, data = CASES[kind, code][place](trade)
     result = trade.world.run(kind, signers, **data)
     assert result.code == code
     assert (result.events, result.changes) == ((), ())

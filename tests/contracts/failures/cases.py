@@ -4,13 +4,11 @@ from collections.abc import Callable, Sequence
 
 from ledger.code import compose_code
 from ledger.codec import Value
-from tests.contracts.trade import (
-    Trade,
-)
+from tests.contracts.trade import Trade
 
 Attempt = tuple[Sequence[str] | str, dict[str, Value]]
 Case = Callable[[Trade], Attempt]
-CASES: dict[tuple[str, str], Case] = {}
+CASES: dict[tuple[str, str], list[Case]] = {}
 SUSPENSION = {"note": "", "reason": "investigation"}
 STRANGER = compose_code("U", "110100", "0A777", "I")
 SECOND_REGION = compose_code("R", "530000", "00006", serial="0000001")
@@ -22,10 +20,23 @@ MISSING_RESOURCE = compose_code("C", "520100", "0E001", "I", "20", "0000009")
 
 
 def case(kind: str, *codes: str) -> Callable[[Case], Case]:
+    """The first case of each code."""
+
     def add(function: Case) -> Case:
         for code in codes:
             assert (kind, code) not in CASES
-            CASES[kind, code] = function
+            CASES[kind, code] = [function]
+        return function
+
+    return add
+
+
+def another(kind: str, *codes: str) -> Callable[[Case], Case]:
+    """One more case of a code that a call fails with in more places than one."""
+
+    def add(function: Case) -> Case:
+        for code in codes:
+            CASES.setdefault((kind, code), []).append(function)
         return function
 
     return add

@@ -6,11 +6,14 @@ from tests.contracts.failures.cases import (
     NO_LEASE,
     STRANGER,
     Attempt,
+    another,
     case,
     matched,
 )
 from tests.contracts.trade import (
     CONSUMER,
+    INDUSTRY,
+    LOCAL_CONSUMER,
     OTHER_PROVIDER,
     PROVIDER,
     YUAN,
@@ -21,6 +24,7 @@ from tests.contracts.world import (
     GUIZHOU,
     HOUR_MS,
     NATIONAL,
+    SICHUAN,
 )
 
 # lease
@@ -42,7 +46,28 @@ def _(trade: Trade) -> Attempt:
 @case("lease.dispatch", "wrong-region")
 def _(trade: Trade) -> Attempt:
     matched(trade)
-    return (BEIJING, GUIZHOU), {"lease": trade.lease, "reference": ""}
+    return (SICHUAN, BEIJING), {"lease": trade.lease, "reference": ""}
+
+
+@another("lease.dispatch", "wrong-region")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    return (GUIZHOU, SICHUAN), {"lease": trade.lease, "reference": ""}
+
+
+@another("lease.dispatch", "wrong-region")
+def _(trade: Trade) -> Attempt:
+    trade.set_up(consumer=LOCAL_CONSUMER)
+    trade.make_offer()
+    trade.take()
+    return (GUIZHOU, BEIJING), {"lease": trade.lease, "reference": ""}
+
+
+@another("lease.dispatch", "wrong-region")
+def _(trade: Trade) -> Attempt:
+    matched(trade)
+    trade.world.register(INDUSTRY, NATIONAL)
+    return (INDUSTRY, BEIJING), {"lease": trade.lease, "reference": ""}
 
 
 @case("lease.dispatch", "second-region-missing")

@@ -1,0 +1,155 @@
+"""Guards that are taken out one at a time: some case of a failure notices each of them.
+
+A guard is a `require(...)` or an `if ...: raise Failure(...)` with a code of its own. Its function
+is compiled again without it, and put in the place of the one that has it.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+
+from contracts.call import STANDING_FAILURES
+from contracts.registry import CALLS, MODULES
+from tests.contracts.failures.cases import CASES, STRANGER, Attempt, Case
+from tests.contracts.test_failures import MODULES as CASE_MODULES
+from tests.contracts.trade import Trade
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A statement of a function that can fail with a code."""
+
+    function: FunctionType
+    line: int
+    code: str
+
+    @property
+    def name(self) -> str:
+        module = self.function.__module__.rpartition(".")[2]
+        return f"{module}.{self.function.__name__}-{self.code}-{self.line}"
+
+
+def read_code(statement: ast.stmt) -> str | None:
+    """The failure code of a guard; None for any other statement."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        if getattr(call.func, "id", "") == "require" and isinstance(call.args[1], ast.Constant):
+            return str(call.args[1].value)
+    if isinstance(statement, ast.If) and len(statement.body) == 1 and not statement.orelse:
+        raised = statement.body[0]
+        if isinstance(raised, ast.Raise) and isinstance(raised.exc, ast.Call):
+            call = raised.exc
+            if getattr(call.func, "id", "") == "Failure" and isinstance(call.args[0], ast.Constant):
+                return str(call.args[0].value)
+    return None
+
+
+def parse(function: FunctionType) -> ast.Module:
+    return ast.parse(inspect.getsource(function))
+
+
+def list_functions() -> Iterator[FunctionType]:
+    """The functions of all contracts, and of the modules that they share."""
+    modules = {module.__name__: module for module in MODULES}
+    for module in list(modules.values()):
+        for value in vars(module).values():
+            owner = getattr(value, "__module__", "") or ""
+            if isinstance(value, FunctionType) and owner.startswith("contracts."):
+                modules.setdefault(owner, inspect.getmodule(value))
+    seen: dict[CodeType, FunctionType] = {}
+    for module in modules.values():
+        for value in vars(module).values():
+            if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+                seen.setdefault(value.__code__, value)
+    return iter(seen.values())
+
+
+def list_guards() -> list[Guard]:
+    guards = []
+    for function in list_functions():
+        for node in ast.walk(parse(function)):
+            code = read_code(node) if isinstance(node, ast.stmt) else None
+            if code is not None:
+                guards.append(Guard(function, node.lineno, code))
+    return sorted(guards, key=lambda guard: guard.name)
+
+
+class WithoutGuard(ast.NodeTransformer):
+    """The same function with one statement less."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.stmt) and node.lineno == self.line and read_code(node) is not None:
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+
+@contextmanager
+def without(guard: Guard) -> Iterator[None]:
+    """The contracts as they would be if somebody had forgotten the guard."""
+    function = guard.function
+    tree = ast.fix_missing_locations(WithoutGuard(guard.line).visit(parse(function)))
+    before = function.__code__
+    names: dict[str, Any] = {}
+    exec(compile(tree, "<mutant>", "exec"), {**function.__globals__}, names)
+    function.__code__ = names[function.__name__].__code__
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+def pay_as_stranger(_trade: Trade) -> Attempt:
+    return STRANGER, {"amount_micro_yuan": 1, "reference": "", "to": STRANGER}
+
+
+# Failures of signers belong to no call; tests/contracts/test_call.py has them all.
+STANDING = {("settlement.pay", "signer-unknown"): [pay_as_stranger]}
+
+
+def list_cases(code: str) -> list[tuple[str, str, Case]]:
+    """Every case that fails with a code."""
+    return [
+        (kind, code, case)
+        for (kind, own), cases in sorted({**CASES, **STANDING}.items())
+        for case in cases
+        if own == code
+    ]
+
+
+def notices(kind: str, code: str, case: Case) -> bool:
+    """Whether the case of a failure does not come out as it must."""
+    try:
+        trade = Trade()
+        signers, data = case(trade)
+        return trade.world.run(kind, signers, **data).code != code
+    except Exception:  # noqa: BLE001 - a case that cannot even be set up has noticed it too
+        return True
+
+
+GUARDS = list_guards()
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_a_forgotten_guard_is_noticed(guard: Guard) -> None:
+    assert CASE_MODULES
+    cases = list_cases(guard.code)
+    with without(guard):
+        assert any(notices(*case) for case in cases), (
+            "no case misses this guard: add one to tests/contracts/failures with `another`"
+        )
+    assert not any(notices(*case) for case in cases)
+
+
+def test_guards_are_found() -> None:
+    assert len(GUARDS) > 60
+    declared = {code for call in CALLS.values() for code in call.failures}
+    assert {guard.code for guard in GUARDS} <= declared | {*STANDING_FAILURES}
