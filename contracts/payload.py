@@ -55,6 +55,7 @@ IssuedCode = Annotated[
 RegionalCode = Annotated[
     str, AfterValidator(_of_class("R")), Field(description="code of a regional node")
 ]
+NodeCode = Annotated[str, AfterValidator(_of_class("NRI")), Field(description="code of a node")]
 ProviderCode = Annotated[
     str, AfterValidator(_of_class("P")), Field(description="code of a provider")
 ]

@@ -12,6 +12,7 @@ from contracts import (
     agreement,
     challenge,
     delivery,
+    help,
     identity,
     lease,
     market,
@@ -23,6 +24,8 @@ from contracts import (
     pool,
     resource,
     rules,
+    security,
+    service,
     settlement,
     standards,
     standing,
@@ -51,6 +54,9 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     delivery,
     account,
     settlement,
+    service,
+    help,
+    security,
     rules,
 )
 

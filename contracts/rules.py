@@ -40,10 +40,16 @@ VERSION_1: Final[Mapping[str, int]] = {
     "challenge_window_ms": 2 * 3_600_000,
     # How long a consumer may be silent on a provider's receipt, in working time.
     "countersign_window_ms": 4 * 3_600_000,
-    # What one bank may have issued at most; it keeps every sum of money within 63 bits.
-    "issued_limit_micro_yuan": 10**16,
+    # How long a node may be silent on a help case, in working time.
+    "help_answer_window_ms": 72 * 3_600_000,
+    # How long who asked may be silent on an answer before the case closes, in working time.
+    "help_close_window_ms": 7 * 24 * 3_600_000,
     # How much of a lease must be held when it is made, in meter epochs.
     "hold_epochs": 2,
+    # How long a node has to contain an incident before it counts as overdue, in working time.
+    "incident_window_ms": 24 * 3_600_000,
+    # What one bank may have issued at most; it keeps every sum of money within 63 bits.
+    "issued_limit_micro_yuan": 10**16,
     # The length of a meter epoch.
     "meter_epoch_ms": 3_600_000,
     # Below how many the active regional nodes may not be brought.

@@ -5,6 +5,7 @@ import pytest
 from contracts.registry import CALLS
 from tests.contracts.failures import (
     challenge,
+    help,
     identity,
     lease,
     market,
@@ -13,6 +14,8 @@ from tests.contracts.failures import (
     observation,
     pool,
     resource,
+    security,
+    service,
     settlement,
     standards,
 )
@@ -32,6 +35,9 @@ MODULES = (
     settlement,
     observation,
     challenge,
+    service,
+    help,
+    security,
 )
 
 
