@@ -10,6 +10,7 @@ from typing import Any, Final
 from contracts import (
     account,
     agreement,
+    amendment,
     challenge,
     delivery,
     help,
@@ -51,6 +52,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     metering,
     observation,
     challenge,
+    amendment,
     delivery,
     account,
     settlement,

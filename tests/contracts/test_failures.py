@@ -4,6 +4,7 @@ import pytest
 
 from contracts.registry import CALLS
 from tests.contracts.failures import (
+    amendment,
     challenge,
     help,
     identity,
@@ -38,6 +39,7 @@ MODULES = (
     service,
     help,
     security,
+    amendment,
 )
 
 

@@ -110,20 +110,22 @@ class Trade:
         self.lease = result.events[0]["about"][0]
         return self.lease
 
-    def put_ahead(self, ahead_ms: int) -> None:
-        """Let the lease's window begin later, as if it had been reserved ahead."""
+    def edit(self, **changes: Value) -> None:
+        """Let the lease be as it is not, and what is derived from it."""
         key = LEASES.make_key(PROVIDER, self.lease)
         record = self.world.state.records[key]
-        lease = record.value
-        starts_ms = self.world.time_ms + ahead_ms
-        changed = {
-            **lease,
-            "deadline_ms": lease["deadline_ms"] + ahead_ms,
-            "reserved_until_ms": starts_ms + lease["seconds"] * 1000,
-            "starts_ms": starts_ms,
-        }
+        changed = {**record.value, **changes}
         self.world.state.records[key] = record.replaced(changed, record.height, record.index)
         self.world.state.derived = rebuild_derived(self.world.state)
+
+    def put_ahead(self, ahead_ms: int) -> None:
+        """Let the lease's window begin later, as if it had been reserved ahead."""
+        starts_ms = self.world.time_ms + ahead_ms
+        self.edit(
+            deadline_ms=self.record["deadline_ms"] + ahead_ms,
+            reserved_until_ms=starts_ms + self.record["seconds"] * 1000,
+            starts_ms=starts_ms,
+        )
 
     def dispatch(self) -> Result:
         signers = (GUIZHOU,) if self.consumer[1:3] == "52" else (GUIZHOU, BEIJING)
