@@ -28,6 +28,11 @@ class FinalState:
         self._young: dict[bytes, Record] = {}
         self._old: dict[bytes, Record] = {}
 
+    @property
+    def view(self) -> Readable:
+        """The snapshot of the disk that this state reads now; it stays as it is."""
+        return self._view
+
     def get(self, key: bytes) -> Record | None:
         """The record under a key."""
         record = self._young.get(key)

@@ -55,6 +55,11 @@ class ProverError(NodeError):
     code = "prover"
 
 
+def prove_anchor(store: Store, genesis: Genesis) -> Bundle:
+    """That the last final block is final, and with it its state root."""
+    return _Draft(store, genesis).finish([])
+
+
 def prove_current(store: Store, genesis: Genesis, key: bytes) -> Bundle:
     """That a record stands now; or that none does."""
     found = prove_record(store.state, store.tree, key)

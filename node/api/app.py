@@ -21,6 +21,7 @@ from node.api import (
     page,
     proofs,
     records,
+    state,
     status,
     transactions,
 )
@@ -40,6 +41,7 @@ from node.port import Peer
 
 _LOG = logging.getLogger("suanlian.api")
 _UNCOUNTED: Final = frozenset(("/healthz", "/readyz", "/metrics"))
+_STREAMS: Final = frozenset(("/v1/events", "/v1/state"))
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _STATUS_CODES: Final = {
     404: "not-found",
@@ -61,6 +63,7 @@ def list_routes() -> Sequence[Route]:
         *history.ROUTES,
         *audit.ROUTES,
         *proofs.ROUTES,
+        *state.ROUTES,
         *events.ROUTES,
         *status.ROUTES,
         *openapi.ROUTES,
@@ -84,7 +87,7 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
 
 def _add(app: web.Application, route: Route) -> None:
     if route.method == "GET":
-        app.router.add_get(route.path, route.guarded(), allow_head=route.path != "/v1/events")
+        app.router.add_get(route.path, route.guarded(), allow_head=route.path not in _STREAMS)
     else:
         app.router.add_route(route.method, route.path, route.guarded())
 

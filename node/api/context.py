@@ -30,6 +30,7 @@ class Context:
     proofs: Buckets
     waiters: Slots
     streams: Slots
+    states: Slots
     audits: Slots
     reads: Slots
     costs: Costs
@@ -53,6 +54,7 @@ def make_context(peer: Peer, limits: Limits) -> Context:
         proofs=Buckets(limits.proofs_per_s, limits.proofs_burst, most, clock),
         waiters=Slots("requests that wait", limits.waiters, limits.waiters_per_client),
         streams=Slots("event streams", limits.streams, limits.streams_per_client),
+        states=Slots("streams of a whole state", limits.states, limits.states_per_client),
         audits=Slots("audit queries", limits.audits, limits.audits_per_client),
         reads=Slots("proofs, lists and whole blocks", limits.reads, limits.reads_per_client),
         costs=Costs(

@@ -23,6 +23,9 @@ class Limits:
     max_clients                 addresses whose rates are remembered
     waiters, waiters_per_client requests that wait for finality at one time
     streams, streams_per_client event streams at one time
+    states, states_per_client   streams of a whole state at one time
+    state_bytes_per_s           how fast one of them goes
+    state_timeout_s             how long one of them may take
     audits, audits_per_client   audit queries at one time; each has a thread
     reads, reads_per_client     proofs, lists and whole blocks at one time, until they are written
     read_cost_per_s, burst      records (or KiB, if more) that a client may have those make
@@ -53,6 +56,10 @@ class Limits:
     waiters_per_client: int = 1_024
     streams: int = 128
     streams_per_client: int = 32
+    states: int = 2
+    states_per_client: int = 1
+    state_bytes_per_s: float = 16.0 * 1024 * 1024
+    state_timeout_s: float = 900.0
     audits: int = 4
     audits_per_client: int = 2
     reads: int = 4
@@ -74,6 +81,7 @@ class Limits:
         assert 1 <= self.default_page <= self.max_page
         assert self.transactions_burst >= self.max_batch, "a whole batch must fit a full bucket"
         assert self.streams_per_client <= self.streams
+        assert self.states_per_client <= self.states
         assert self.waiters_per_client <= self.waiters
         assert self.reads_per_client <= self.reads
 

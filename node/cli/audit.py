@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from node.cli.invariants import audit_invariants
 from node.cli.keys import read_code
 from node.cli.output import AsJson, CommandError, print_note, show_table, write_file
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
@@ -155,6 +156,9 @@ def audit_record(
         versions = list(islice(client.iterate_history(table, *fields), most))
     rows = versions if as_json else list(_show_versions(versions))
     show_table(f"Versions of {key}", _VERSIONS, rows, as_json)
+
+
+app.command("invariants")(audit_invariants)
 
 
 @app.command("bundle")

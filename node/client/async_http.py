@@ -12,6 +12,8 @@ import aiohttp
 from ledger.primitives import Digest
 from node.client import calls
 from node.client.calls import (
+    EVENTS_PATH,
+    STATE_PATH,
     STREAM_SILENCE_S,
     WAIT_STEP_S,
     Call,
@@ -20,11 +22,13 @@ from node.client.calls import (
     check_chain,
     raw_of,
     read_answer,
+    read_refusal,
 )
 from node.client.composer import HEIGHT_AGE_S, ChainInfo, Composer, Signed, Signer
 from node.client.errors import ClientError, NotFinal, Rejected, Unreachable
 from node.client.outcome import Outcome
 from node.client.retry import Retry
+from node.client.state import Frame, StateParser
 from node.client.stream import Message, StreamParser
 
 T = TypeVar("T")
@@ -180,6 +184,25 @@ class AsyncClient:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return await self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))
 
+    async def stream_state(self) -> AsyncIterator[Frame]:
+        """The whole state after the last final block; see `node.client.state`."""
+        parser = StateParser()
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._timeout_s, sock_read=STREAM_SILENCE_S
+        )
+        try:
+            async with self._open().get(self.url + STATE_PATH, timeout=timeout) as response:
+                if response.status != 200:
+                    content_type = response.headers.get("Content-Type", "")
+                    content = await response.read()
+                    read_refusal(response.status, content_type, content, STATE_PATH)
+                async for chunk in response.content.iter_any():
+                    for frame in parser.feed(chunk):
+                        yield frame
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"{self.url} stopped sending its state: {error!r}") from None
+        parser.finish()
+
     async def follow(
         self, start: int | None = None, last_id: str = "", **filters: str
     ) -> AsyncIterator[Message]:
@@ -288,12 +311,12 @@ class AsyncClient:
         )
         try:
             async with self._open().get(
-                f"{self.url}/v1/events", params=query or None, headers=headers, timeout=timeout
+                self.url + EVENTS_PATH, params=query or None, headers=headers, timeout=timeout
             ) as response:
                 if response.status != 200:
                     content_type = response.headers.get("Content-Type", "")
-                    refused: Call[None] = Call("GET", "/v1/events", lambda _: None)
-                    read_answer(response.status, content_type, await response.read(), refused)
+                    content = await response.read()
+                    read_refusal(response.status, content_type, content, EVENTS_PATH)
                 async for chunk in response.content.iter_any():
                     for message in parser.feed(chunk):
                         yield message

@@ -24,6 +24,8 @@ T = TypeVar("T")
 Document = dict[str, Any]
 PROBLEM: Final = "application/problem+json"
 MSGPACK: Final = "application/msgpack"
+EVENTS_PATH: Final = "/v1/events"
+STATE_PATH: Final = "/v1/state"
 WAIT_STEP_S: Final = 30.0  # of one request; a peer allows 60
 STREAM_SILENCE_S: Final = 60.0  # a peer shows a sign of life four times as often
 
@@ -71,6 +73,12 @@ def read_answer(status: int, content_type: str, content: bytes, call: Call[T]) -
         return call.read(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unexpected(f"the answer to {call.method} {call.path} is malformed: {error}") from None
+
+
+def read_refusal(status: int, content_type: str, content: bytes, path: str) -> None:
+    """What a stream that did not begin was answered with; raises Rejected or Unexpected."""
+    refused: Call[None] = Call("GET", path, lambda _: None)
+    read_answer(status, content_type, content, refused)
 
 
 def raw_of(signed: Signed | bytes) -> bytes:

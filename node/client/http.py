@@ -11,6 +11,8 @@ import httpx
 from ledger.primitives import Digest
 from node.client import calls
 from node.client.calls import (
+    EVENTS_PATH,
+    STATE_PATH,
     STREAM_SILENCE_S,
     WAIT_STEP_S,
     Call,
@@ -19,11 +21,13 @@ from node.client.calls import (
     check_chain,
     raw_of,
     read_answer,
+    read_refusal,
 )
 from node.client.composer import ChainInfo, Composer, Signed, Signer
 from node.client.errors import ClientError, NotFinal, Rejected, Unreachable
 from node.client.outcome import Outcome
 from node.client.retry import Retry
+from node.client.state import Frame, StateParser
 from node.client.stream import Message, StreamParser
 
 T = TypeVar("T")
@@ -170,6 +174,21 @@ class Client:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))
 
+    def stream_state(self) -> Iterator[Frame]:
+        """The whole state after the last final block; see `node.client.state`."""
+        parser = StateParser()
+        timeout = httpx.Timeout(self._timeout_s, read=STREAM_SILENCE_S)
+        try:
+            with self._http.stream("GET", STATE_PATH, timeout=timeout) as response:
+                if response.status_code != 200:
+                    content_type = response.headers.get("Content-Type", "")
+                    read_refusal(response.status_code, content_type, response.read(), STATE_PATH)
+                for chunk in response.iter_bytes():
+                    yield from parser.feed(chunk)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{self.url} stopped sending its state: {error!r}") from None
+        parser.finish()
+
     def follow(
         self, start: int | None = None, last_id: str = "", **filters: str
     ) -> Iterator[Message]:
@@ -260,12 +279,11 @@ class Client:
         timeout = httpx.Timeout(self._timeout_s, read=STREAM_SILENCE_S)
         try:
             with self._http.stream(
-                "GET", "/v1/events", params=query or None, headers=headers, timeout=timeout
+                "GET", EVENTS_PATH, params=query or None, headers=headers, timeout=timeout
             ) as response:
                 if response.status_code != 200:
                     content_type = response.headers.get("Content-Type", "")
-                    refused: Call[None] = Call("GET", "/v1/events", lambda _: None)
-                    read_answer(response.status_code, content_type, response.read(), refused)
+                    read_refusal(response.status_code, content_type, response.read(), EVENTS_PATH)
                 for chunk in response.iter_bytes():
                     yield from parser.feed(chunk)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

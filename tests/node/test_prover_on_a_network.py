@@ -2,34 +2,18 @@
 
 import pytest
 
-from devnet.simulator.faults import Faults
-from devnet.simulator.kernel import MS, SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.genesis import Genesis
 from ledger.store import Store
 from node import prover
 from node.audit import AuditQuery, list_record_history, run_audit
 from node.client.verify import verify_bundle
-from node.mempool import MempoolLimits
+from tests.node.network import run_network
 
 
 @pytest.fixture(scope="module")
 def network() -> Simulation:
-    """Four validators and one observer, with real signatures and two changes of keys."""
-    plan = Plan(
-        n=4,
-        observers=1,
-        faults=Faults(),
-        fire_us=2 * SECOND,
-        pause_us=200 * MS,
-        rotations=2,
-        is_real=True,
-        is_encoded=False,
-        limits=MempoolLimits(),
-    )
-    simulation = Simulation(7, plan)
-    simulation.run()
-    return simulation
+    return run_network()
 
 
 def list_stores(network: Simulation) -> list[tuple[Store, Genesis]]:

@@ -16,6 +16,7 @@ from node.client import (
     Unreachable,
     WrongChain,
 )
+from node.client.state import End, Head, Pairs
 from node.errors import Refused
 from tests.ledger.chain import REGIONS, key_of
 from tests.node.api.conftest import LIMITS
@@ -115,3 +116,12 @@ async def test_nobody_there() -> None:
     async with AsyncClient("http://127.0.0.1:1", retry=NO_RETRY) as client:
         with pytest.raises(Unreachable):
             await client.get_status()
+
+
+async def test_a_whole_state(url: str, peer: FakePeer) -> None:
+    async with AsyncClient(url) as client:
+        with pytest.raises(Rejected, match="not-yet"):
+            [frame async for frame in client.stream_state()]
+        peer.finalize()
+        frames = [frame async for frame in client.stream_state()]
+        assert [type(frame) for frame in frames] == [Head, Pairs, End]

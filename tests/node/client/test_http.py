@@ -20,6 +20,7 @@ from node.client import (
     WrongChain,
     calls,
 )
+from node.client.state import End, Head, Pairs
 from node.errors import Refused
 from tests.ledger.chain import REGIONS, key_of
 from tests.node.api.fake import PRICE, FakePeer
@@ -161,3 +162,11 @@ async def test_nobody_there() -> None:
 async def test_an_address_that_is_no_peer(url: str) -> None:
     with pytest.raises(Unexpected, match="is this the address of a peer"):
         await run(url, lambda client: client.call(calls.get_document("/metrics")))
+
+
+async def test_a_whole_state(url: str, peer: FakePeer) -> None:
+    with pytest.raises(Rejected, match="not-yet"):
+        await run(url, lambda client: list(client.stream_state()))
+    peer.finalize()
+    frames = await run(url, lambda client: list(client.stream_state()))
+    assert [type(frame) for frame in frames] == [Head, Pairs, End]

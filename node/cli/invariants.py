@@ -1,0 +1,109 @@
+"""`suanlian audit invariants`: whether everything holds that must hold, of a peer's whole state."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from ledger.keyvalue import LevelDb
+from ledger.store import Store
+from node.cli.output import AsJson, CommandError, print_json, print_note, show_fields, show_table
+from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
+from node.client.verified import show_time
+from node.config import load_config, load_genesis
+from node.genesis_block import compute_genesis_block
+from node.invariants import Examined, examine_store, examine_stream
+
+Stopped = Annotated[
+    Path | None,
+    typer.Option("--config", help="Examine the stopped peer of this configuration instead."),
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option("--data", help="With --config: a copied data folder instead of the peer's own."),
+]
+
+_COLUMNS: Final = {"check": "what must hold", "looked_at": "looked at", "figures": "", "wrong": ""}
+
+
+def audit_invariants(
+    peer: PeerUrl = DEFAULT_PEER,
+    genesis: GenesisHash = "",
+    config: Stopped = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check everything that must hold of a peer's whole state, against its certified root.
+
+    The state comes in one stream, of one final block; its records must give the root that the block
+    commits. Exits with 1 when anything does not hold, and says what.
+    """
+    if data is not None and config is None:
+        raise CommandError("--data needs the --config of the peer that it belongs to")
+    examined = _examine_peer(peer, genesis) if config is None else _examine_data(config, data)
+    _show(examined, as_json)
+    if examined.wrong:
+        raise typer.Exit(1)
+
+
+def _examine_peer(peer: str, genesis: str) -> Examined:
+    with connect(peer, genesis) as client, _open_scratch() as scratch:
+        trusted = read_genesis_hash(genesis) if genesis else client.get_chain().genesis_hash
+        if not genesis:
+            print_note("the peer's own genesis was taken on trust: give --genesis HASH")
+        return examine_stream(client.stream_state(), trusted, scratch)
+
+
+@contextmanager
+def _open_scratch() -> Iterator[LevelDb]:
+    with tempfile.TemporaryDirectory(prefix="suanlian-invariants-") as folder:
+        disk = LevelDb(Path(folder))
+        try:
+            yield disk
+        finally:
+            disk.close()
+
+
+def _examine_data(config: Path, data: Path | None) -> Examined:
+    loaded = load_config(config)
+    genesis = load_genesis(loaded)
+    folder = (data or loaded.data_dir) / "store"
+    if not folder.is_dir():
+        raise CommandError(f"no store is in {folder}: has this peer ever run?")
+    disk = LevelDb(folder)
+    try:
+        return examine_store(Store(disk, compute_genesis_block(genesis)), genesis)
+    finally:
+        disk.close()
+
+
+def _show(examined: Examined, as_json: bool) -> None:
+    vouched = examined.vouched
+    fields = {
+        "chain": examined.chain,
+        "height": str(examined.height),
+        "time": show_time(examined.time_ms),
+        "block": examined.block.hex(),
+        "state_root": examined.state_root.hex(),
+        "records": str(examined.records),
+        "derived": str(examined.derived),
+        "certified_by": list(vouched.signers),
+    }
+    checks = [
+        {
+            "check": check.name,
+            "looked_at": f"{check.count} {check.things}",
+            "figures": {name: str(figure) for name, figure in check.figures.items()},
+            "wrong": check.wrong,
+        }
+        for check in examined.checks
+    ]
+    if as_json:
+        print_json({**fields, "checks": checks, "holds": not examined.wrong})
+        return
+    show_fields("The state that was examined", fields, as_json=False)
+    rows: list[dict[str, Any]] = [{**row, "wrong": row["wrong"] or "holds"} for row in checks]
+    show_table("What must hold of it", _COLUMNS, rows, as_json=False)
