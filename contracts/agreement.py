@@ -17,7 +17,7 @@
    question for a sample that waits for its answer keeps the lease, but not the money.
 
 Derived: entries in due queues for what comes next, the object index, its reservations in the
-calendars of its resource and its offer, and the sum `met 0x00 demand` of thousandths.
+calendars of its resource and its offer.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,6 @@ from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_terminal
 from contracts.receipt import Challenge, Receipt
 from contracts.table import Projection, Table, make_due_key, make_object_key
-from ledger.record import make_key
 
 BLOCK: Final = "block"  # the actor of what no party did
 LIFE: Final = {
@@ -135,11 +134,6 @@ class Terms:
     voucher: VoucherPart | None = None
 
 
-def make_met_key(demand: str) -> bytes:
-    """Derived: the units of a demand that leases meet or have met."""
-    return make_key("met", demand)
-
-
 def compute_horizon(lease: Lease) -> int:
     """When a running lease ends by itself (rule 4)."""
     covered_ms = compute_covered_ms(
@@ -186,14 +180,10 @@ def _project(key: bytes, lease: Lease) -> Projection:
     entries: dict[bytes, object] = {make_object_key(name): key}
     entries.update(dict.fromkeys(_list_due_keys(name, lease), key))
     sums: dict[bytes, int] = {}
-    is_open = lease["state"] in WAITING or lease["state"] in RUNNING
-    if is_open:
+    if lease["state"] in WAITING or lease["state"] in RUNNING:
         ends_ms = compute_window_end(lease)
         for subject in filter(None, (lease["resource"], lease["offer"])):
             add_reservation(sums, subject, lease["starts_ms"], ends_ms, lease["units"])
-    met = lease["activated_ms"] and lease["state"] in ("settling", "closed")
-    if lease["demand"] and (is_open or met):
-        sums[make_met_key(lease["demand"])] = lease["units"]
     return Projection(entries, sums)
 
 
@@ -245,7 +235,7 @@ LEASES: Final[Table[Lease]] = Table(
     Lease,
     ("provider", "id"),
     _project,
-    derives=("calendar", "due", "met", "object"),
+    derives=("calendar", "due", "object", "reservations"),
     life=LIFE,
     money=_list_money,
     owner=lambda _, lease: lease["consumer"],

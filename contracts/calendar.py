@@ -4,11 +4,13 @@
    resource and of the offer that it was taken from.
 2. Derived: `calendar 0x00 subject 0x00 <time, 8 bytes> 0x00` is by how many thousandths the
    reserved units of a resource or offer change at that time. A change of zero does not stand there.
+   `reservations 0x00 subject 0x00` is how many reservations there are of it.
 3. What is reserved at an instant is the sum of all changes up to it; so the most within a window
-   is found by one walk over the subject's changes, of which there are at most `MAX_CHANGES`.
+   is found by one walk over the subject's changes. A subject has at most `MAX_RESERVATIONS`, each
+   of at most two changes, whenever they begin and end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -16,7 +18,9 @@ from contracts.context import Context
 from ledger.record import make_key
 
 DERIVED: Final = "calendar"
-MAX_CHANGES: Final = 1024  # of one subject: more leases are not made on it while these stand
+COUNTS: Final = "reservations"
+MAX_RESERVATIONS: Final = 512  # of one subject: more leases are not made on it while these stand
+MAX_CHANGES: Final = 2 * MAX_RESERVATIONS
 
 
 def add_reservation(
@@ -26,6 +30,8 @@ def add_reservation(
     for time_ms, change in ((starts_ms, units), (ends_ms, -units)):
         key = make_key(DERIVED, subject, time_ms.to_bytes(8, "big"))
         sums[key] = sums.get(key, 0) + change
+    key = make_key(COUNTS, subject)
+    sums[key] = sums.get(key, 0) + 1
 
 
 def list_changes(ctx: Context, subject: str) -> Iterator[tuple[int, int]]:
@@ -36,10 +42,12 @@ def list_changes(ctx: Context, subject: str) -> Iterator[tuple[int, int]]:
         yield int.from_bytes(key[at : at + 8], "big"), change
 
 
-def compute_peak(ctx: Context, subject: str, starts_ms: int, ends_ms: int | None = None) -> int:
+def compute_most(
+    changes: Iterable[tuple[int, int]], starts_ms: int, ends_ms: int | None = None
+) -> int:
     """The most units reserved at one instant from `starts_ms` on, before `ends_ms` if given."""
     reserved = most = 0
-    for time_ms, change in list_changes(ctx, subject):
+    for time_ms, change in changes:
         if ends_ms is not None and time_ms >= ends_ms:
             break
         if time_ms > starts_ms:
@@ -48,14 +56,19 @@ def compute_peak(ctx: Context, subject: str, starts_ms: int, ends_ms: int | None
     return max(most, reserved)
 
 
+def compute_peak(ctx: Context, subject: str, starts_ms: int, ends_ms: int | None = None) -> int:
+    """`compute_most` of what is reserved of a subject."""
+    return compute_most(list_changes(ctx, subject), starts_ms, ends_ms)
+
+
 def compute_last_ms(ctx: Context, subject: str) -> int:
     """The end of the last reservation; 0 where there is none."""
     return max((time_ms for time_ms, _ in list_changes(ctx, subject)), default=0)
 
 
 def is_full(ctx: Context, subject: str) -> bool:
-    """Whether one more reservation may not find its place in the calendar (rule 3)."""
-    return sum(1 for _ in list_changes(ctx, subject)) > MAX_CHANGES - 2
+    """Whether there is no place for one more reservation in the calendar (rule 3)."""
+    return bool((ctx.get_derived(make_key(COUNTS, subject)) or 0) >= MAX_RESERVATIONS)
 
 
 def compute_course(changes: Mapping[int, int]) -> Iterator[tuple[int, int]]:

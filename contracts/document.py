@@ -13,6 +13,7 @@ from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
 from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
+from contracts.needs import Needs
 from contracts.payload import Document, Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
@@ -57,6 +58,7 @@ def compute_document() -> str:
     parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
     parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
     parts += ["## Document\n", _list_fields(Document)]
+    parts += ["## Needs of a demand\n", _list_fields(Needs)]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
     parts += ["## Records\n", *(_describe_table(table) for table in TABLES)]
     parts += [_describe_layout(name, layout) for name, layout in _PARTS]

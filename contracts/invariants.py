@@ -17,10 +17,10 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from contracts import market
 from contracts.agreement import LEASES, RUNNING, WAITING, Lease, compute_window_end
 from contracts.calendar import compute_course
 from contracts.guards import check_steps
+from contracts.offer import OFFERS
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
 from contracts.standing import IDENTITIES
@@ -97,7 +97,7 @@ def _check_capacity(state: Reader, time_ms: int) -> Check:
                     (compute_window_end(lease), -lease["units"]),
                 ):
                     changes[moment_ms] = changes.get(moment_ms, 0) + units
-    for table in (RESOURCES, market.OFFERS):
+    for table in (RESOURCES, OFFERS):
         capacity: Callable[[Value], int] | None = table.capacity
         assert capacity is not None
         for key, record in state.scan(table.prefix):

@@ -6,7 +6,7 @@ descriptions are what docs/spec/rules.md shows.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -62,6 +62,13 @@ ProviderCode = Annotated[
 ResourceCode = Annotated[
     str, AfterValidator(_of_class("C")), Field(description="code of a resource")
 ]
+IndustryCode = Annotated[
+    str, AfterValidator(_of_class("I")), Field(description="code of an industry node")
+]
+Venue = Annotated[
+    IndustryCode | Literal[""],
+    Field(description="industry node at whose venue it is, or empty for none"),
+]
 OfferId = Annotated[
     str, Field(pattern=r"^offer-[0-9a-f]{32}-[0-9]{1,4}$", description="id of an offer")
 ]
@@ -77,6 +84,9 @@ Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="thousandths of a u
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds")]
 Notice = Annotated[int, Field(ge=0, le=MAX_SECONDS, description="seconds, 0 for none")]
 TimeMs = Annotated[int, Field(ge=1, le=MAX_AMOUNT, description="time in ms")]
+StartMs = Annotated[
+    int, Field(ge=0, le=MAX_AMOUNT, description="time in ms to start at, 0 for now")
+]
 Count = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="count")]
 EpochNumber = Annotated[int, Field(ge=0, le=MAX_EPOCH, description="number of the meter epoch")]
 UnitSeconds = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="used thousandth-unit seconds")]

@@ -8,14 +8,15 @@
 2. Capacity is never in the code: it is in a descriptor, counted in versions.
 3. Capacity counts only while attested, by the regional node of the resource's region or an auditor,
    for the descriptor as it is: after an update it is attested anew before it is sold again.
-4. Neither a descriptor nor an attestation goes below what is allocated at any moment to come.
+4. Neither a descriptor nor an attestation goes below what is allocated at any moment to come, and
+   an attestation does not end before what is reserved.
 """
 
 from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.calendar import compute_peak
+from contracts.calendar import compute_last_ms, compute_peak
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
@@ -175,6 +176,7 @@ def attest(ctx: Context, call: Attest) -> None:
     require(call.until_ms > ctx.time_ms, "until-in-past")
     require(call.units <= resource["descriptor"]["units"], "over-declared")
     require(call.units >= compute_peak(ctx, call.code, ctx.time_ms), "below-allocated")
+    require(call.until_ms >= compute_last_ms(ctx, call.code), "before-reserved")
 
     # what changes
     changed: Resource = {
@@ -230,6 +232,7 @@ CALLS = (
             "until-in-past": "it ends after the block's time",
             "over-declared": "no more is attested than the descriptor says",
             "below-allocated": "at no moment is less left than leases hold",
+            "before-reserved": "it does not end before the last reservation",
         },
         handler=attest,
         changes="the resource; the attestor's account",

@@ -191,7 +191,7 @@ class Story:
             step.note(f"{self.trade.lease}, {show_yuan(100 * YUAN)} held")
             step.note(f"{self.share.lease}, {show_yuan(10 * YUAN)} held")
         with self.stage.step("overselling is refused by consensus, and the refusal recorded"):
-            data = {"demand": "", "hold_micro_yuan": YUAN, "offer": self.offer}
+            data = {"demand": "", "hold_micro_yuan": YUAN, "offer": self.offer, "starts_ms": 0}
             wanted = {**data, "seconds": 60, "units": 3_000}
             taker = self.local.signer
             self.scene.execute(HOME, "market.take", wanted, taker, expect="not-enough-units")

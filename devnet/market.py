@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.billing import compute_bill, compute_charge, compute_credit_bp
+from contracts.billing import compute_bill, compute_charge, compute_cost, compute_credit_bp
 from contracts.context import Rules
 from devnet.scene import Order
 from node.client.composer import Signer
@@ -69,15 +69,62 @@ def make_offer(
         "ends_ms": now_ms + 30 * DAY_MS,
         "maximum_seconds": 30 * 86_400,
         "minimum_seconds": 1,
+        "minimum_units": 1,
         "notice_seconds": 0,
         "price_micro_yuan": price_micro_yuan,
         "resource": resource,
         "sla_class": 1,
         "starts_ms": now_ms - DAY_MS,
         "units": units,
+        "venue": "",
         **changes,
     }
     return Order("market.offer", data, (provider,))
+
+
+def make_needs(**changes: Any) -> dict[str, Any]:
+    """What a demand needs that is content with anything, anywhere."""
+    floors = ("gflops_bf16", "gflops_fp16", "gflops_fp32", "gflops_fp64", "gops_int8")
+    return {
+        "accelerator_memory_mib": 0,
+        "domestic": False,
+        **dict.fromkeys(floors, 0),
+        "green_bp": 0,
+        "interface": "",
+        "latency_ms": 20,
+        "memory_mib": 0,
+        "models": [],
+        "regions": [],
+        "sla_class": 0,
+        **changes,
+    }
+
+
+def make_demand(
+    consumer: Signer,
+    resource_class: str,
+    units: int,
+    seconds: int,
+    ceiling_micro_yuan: int,
+    window_ms: tuple[int, int],
+    **changes: Any,
+) -> Order:
+    """A demand whose budget pays all of it at its ceiling; any part of it will do."""
+    data = {
+        "budget_micro_yuan": compute_cost(units, ceiling_micro_yuan, seconds * 1000),
+        "ceiling_micro_yuan": ceiling_micro_yuan,
+        "earliest_ms": window_ms[0],
+        "latest_ms": window_ms[1],
+        "minimum_units": 1,
+        "needs": make_needs(),
+        "resource_class": resource_class,
+        "seconds": seconds,
+        "units": units,
+        "venue": "",
+        "way": "quotes",
+        **changes,
+    }
+    return Order("market.demand", data, (consumer,))
 
 
 def make_take(
@@ -89,6 +136,7 @@ def make_take(
         "hold_micro_yuan": hold_micro_yuan,
         "offer": offer,
         "seconds": seconds,
+        "starts_ms": 0,
         "units": units,
     }
     return Order("market.take", data, (consumer,))

@@ -15,7 +15,7 @@ from contracts.billing import compute_cost
 from devnet.cluster import GENERAL, INTELLIGENT, Cluster, Machine
 from devnet.errors import StepFailed
 from devnet.launcher import Progress
-from devnet.market import compute_bills, make_take, make_usage
+from devnet.market import compute_bills, make_demand, make_take, make_usage
 from devnet.outage import wait_for
 from devnet.parties import Party
 from devnet.placement import Book, compute_ceiling
@@ -163,14 +163,15 @@ class Replay:
         lifetime_ms = DEMAND_MS
         if job.scheduled_s is None:
             lifetime_ms = max(LEAST_DEMAND_MS, self._lifetimes_ms[job.name])
-        data = {
-            "ceiling_micro_yuan": compute_ceiling(job) * self.cluster.scale,
-            "regions": [],
-            "resource_class": INTELLIGENT if job.gpus else GENERAL,
-            "units": job.units,
-            "until_ms": read_clock() + lifetime_ms,
-        }
-        return Order("market.demand", data, (consumer.signer,))
+        now_ms = read_clock()
+        return make_demand(
+            consumer.signer,
+            INTELLIGENT if job.gpus else GENERAL,
+            job.units,
+            self._lease_s,
+            compute_ceiling(job) * self.cluster.scale,
+            (now_ms - DEMAND_MS, now_ms + lifetime_ms),
+        )
 
     def _await_expiry(self) -> None:
         """The demands of jobs that were never scheduled end by themselves."""

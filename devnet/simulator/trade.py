@@ -124,12 +124,14 @@ def _offer(deal: Deal, time_ms: int) -> Step:
         "ends_ms": time_ms + 5 * EPOCH_MS,
         "maximum_seconds": 60,
         "minimum_seconds": 1,
+        "minimum_units": 1,
         "notice_seconds": 0,
         "price_micro_yuan": 10 * YUAN,
         "resource": deal.resource,
         "sla_class": 1,
         "starts_ms": time_ms - EPOCH_MS,
         "units": UNITS,
+        "venue": "",
     }
     return "market.offer", data, (deal.pair.provider,)
 
@@ -140,6 +142,7 @@ def _take(deal: Deal, _: int) -> Step:
         "hold_micro_yuan": 100 * YUAN,
         "offer": deal.offer,
         "seconds": 3,
+        "starts_ms": 0,
         "units": 1_000,
     }
     return "market.take", data, (deal.pair.consumer,)

@@ -17,6 +17,9 @@ class Derived:
     def __init__(self, values: dict[bytes, int]) -> None:
         self._values = {key: value for key, value in values.items() if value}
 
+    def get_derived(self, key: bytes) -> Any:
+        return self._values.get(key)
+
     def scan_derived(self, prefix: bytes) -> Any:
         return (
             (key, self._values[key]) for key in sorted(self._values) if key[: len(prefix)] == prefix
@@ -44,7 +47,19 @@ def test_the_peak_is_the_most_at_any_instant(
     assert calendar.compute_last_ms(ctx, "gpu") <= max(ends, default=0)
 
 
-def test_a_reservation_of_no_time_leaves_no_trace() -> None:
+def test_reservations_are_counted() -> None:
     sums: dict[bytes, int] = {}
-    calendar.add_reservation(sums, "gpu", 5, 5, 3)
-    assert list(sums.values()) == [0]
+    calendar.add_reservation(sums, "gpu", 5, 9, 3)
+    calendar.add_reservation(sums, "gpu", 9, 12, 3)
+    # One ends as the other begins: nothing changes then, and still they are two.
+    assert list(sums.values()) == [3, 0, 2, -3]
+
+
+def test_a_calendar_is_full_when_its_reservations_are_many() -> None:
+    sums: dict[bytes, int] = {}
+    for _ in range(calendar.MAX_RESERVATIONS):
+        assert not calendar.is_full(Derived(sums), "gpu")  # type: ignore[arg-type]
+        calendar.add_reservation(sums, "gpu", 5, 9, 1)
+    ctx: Any = Derived(sums)
+    assert calendar.is_full(ctx, "gpu")
+    assert calendar.compute_peak(ctx, "gpu", 5, 9) == calendar.MAX_RESERVATIONS

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from contracts.agreement import LEASES, RUNNING
+from contracts.demand import DEMANDS
 from contracts.invariants import check_invariants, check_step
-from contracts.market import DEMANDS, OFFERS
+from contracts.offer import OFFERS
 from ledger.state import Layer
 from tests.contracts.trade import (
     CONSUMER,
@@ -19,6 +20,7 @@ from tests.contracts.trade import (
     YUAN,
     Trade,
     make_descriptor,
+    make_needs,
 )
 from tests.contracts.world import BANK, BEIJING, GUIZHOU, NATIONAL, MemoryState, make_world
 
@@ -67,7 +69,7 @@ class Market(RuleBasedStateMachine):
     def pick(self, prefix: bytes, data: st.DataObject) -> tuple[str, Any]:
         """One of the objects of a table."""
         records = [(key, record.value) for key, record in self.world.state.scan(prefix)]
-        ended = ("closed", "failed", "withdrawn", "expired")
+        ended = ("closed", "failed", "withdrawn", "expired", "met")
         alive = [key for key, value in records if value["state"] not in ended]
         key = data.draw(st.sampled_from(alive or [key for key, _ in records]))
         return key.split(b"\x00")[2].decode(), self.world.value(key)
@@ -112,17 +114,32 @@ class Market(RuleBasedStateMachine):
             self.attempt("resource.update", PROVIDER, code=RESOURCE, descriptor=descriptor)
         self.attempt("resource.attest", GUIZHOU, code=RESOURCE, units=units, until_ms=until_ms)
 
-    @rule(who=consumers, units=st.integers(1, UNITS))
-    def demand(self, who: str, units: int) -> None:
-        self.attempt(
-            "market.demand",
-            who,
+    @rule(
+        who=consumers,
+        units=st.integers(1, UNITS),
+        parts=st.sampled_from([1, 3]),
+        ahead=st.booleans(),
+        way=st.sampled_from(["selection", "quotes"]),
+    )
+    def demand(self, who: str, units: int, parts: int, ahead: bool, way: str) -> None:
+        earliest_ms = self.world.time_ms + (5 * EPOCH_MS if ahead else 0)
+        data = self.trade.demand_data(
             ceiling_micro_yuan=10 * YUAN,
-            regions=[],
-            resource_class="20",
+            earliest_ms=earliest_ms,
+            latest_ms=earliest_ms + 10 * EPOCH_MS,
+            minimum_units=-(-units // parts),
+            needs=make_needs(regions=[]),
+            seconds=200,
             units=units,
-            until_ms=self.world.time_ms + 10 * EPOCH_MS,
+            way=way,
         )
+        self.attempt("market.demand", who, **data)
+
+    @precondition(lambda self: self.has(DEMANDS.prefix))
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        name, demand = self.pick(DEMANDS.prefix, data)
+        self.attempt("market.withdraw_demand", demand["consumer"], demand=name)
 
     @precondition(lambda self: self.has(OFFERS.prefix))
     @rule(
@@ -132,16 +149,28 @@ class Market(RuleBasedStateMachine):
         seconds=st.sampled_from([60, 200, 3_600]),
         hold=amounts,
         named=st.booleans(),
+        ahead=st.booleans(),
     )
     def take(
-        self, data: st.DataObject, who: str, units: int, seconds: int, hold: int, named: bool
+        self,
+        data: st.DataObject,
+        who: str,
+        units: int,
+        seconds: int,
+        hold: int,
+        named: bool,
+        ahead: bool,
     ) -> None:
         offer, _ = self.pick(OFFERS.prefix, data)
         demand = ""
         if named and self.has(DEMANDS.prefix):
-            demand, _ = self.pick(DEMANDS.prefix, data)
+            demand, wanted = self.pick(DEMANDS.prefix, data)
+            who, units = wanted["consumer"], min(units, wanted["left_units"]) or units
+        starts_ms = self.world.time_ms + 5 * EPOCH_MS if ahead else 0
         taking = {"demand": demand, "hold_micro_yuan": hold, "offer": offer}
-        self.attempt("market.take", who, seconds=seconds, units=units, **taking)
+        self.attempt(
+            "market.take", who, seconds=seconds, starts_ms=starts_ms, units=units, **taking
+        )
 
     @precondition(lambda self: self.has(LEASES.prefix))
     @rule(data=st.data(), activate=st.booleans())

@@ -10,7 +10,7 @@ from contracts.agreement import LEASES
 from contracts.context import Context, Scope
 from contracts.errors import BrokenInvariant
 from contracts.guards import check_changes
-from contracts.market import OFFERS
+from contracts.offer import OFFERS
 from contracts.registry import CALLS
 from contracts.resource import RESOURCES
 from contracts.rules import load_current

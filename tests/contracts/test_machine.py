@@ -5,6 +5,7 @@ from contracts.account import make_account_key
 from contracts.invariants import check_invariants
 from contracts.machine import CLOCK_KEY, MAX_DUE_ITEMS
 from contracts.rules import VERSION_1
+from ledger.codec import Value
 from ledger.crypto import sha256
 from ledger.record import make_key
 from ledger.state import Layer
@@ -36,20 +37,24 @@ def test_a_gap_is_recorded_and_stops_working_time(world: World) -> None:
     assert world.value(CLOCK_KEY) == {"lost_ms": HOUR_MS + 60_001}
 
 
+def make_small_demand(world: World, latest_ms: int) -> dict[str, Value]:
+    """A demand that costs one micro-yuan."""
+    changes = {"ceiling_micro_yuan": 1, "seconds": 1, "units": 1, "latest_ms": latest_ms}
+    return Trade(world).demand_data(**changes)
+
+
 def make_demands(world: World, count: int) -> None:
-    data = {"ceiling_micro_yuan": 1, "regions": [], "resource_class": "20", "units": 1}
-    until_ms = world.time_ms + 30_000
-    world.block(
-        *(world.make("market.demand", CONSUMER, until_ms=until_ms, **data) for _ in range(count))
-    )
+    data = make_small_demand(world, world.time_ms + 29_999)
+    world.deposit(CONSUMER, count)
+    world.block(*(world.make("market.demand", CONSUMER, **data) for _ in range(count)))
 
 
 def test_due_work_is_bounded_and_goes_on(world: World) -> None:
     world.register(CONSUMER, BEIJING)
     make_demands(world, MAX_DUE_ITEMS + 10)
     first = world.block(
-        world.make("settlement.pay", CONSUMER, amount_micro_yuan=1, reference="", to=BEIJING),
-        after_ms=30_000,
+        world.make("settlement.pay", CONSUMER, amount_micro_yuan=YUAN, reference="", to=BEIJING),
+        after_ms=29_000,
     )
     assert first[0].code == "insufficient-balance"
     assert [result.index for result in first] == list(range(MAX_DUE_ITEMS + 1))
@@ -63,15 +68,15 @@ def test_due_work_is_bounded_and_goes_on(world: World) -> None:
 
 def test_due_work_comes_in_the_order_of_its_time(world: World) -> None:
     world.register(CONSUMER, BEIJING)
-    data = {"ceiling_micro_yuan": 1, "regions": [], "resource_class": "20", "units": 1}
+    world.deposit(CONSUMER, 3)
     names = {}
     for offset in (30_000, 10_000, 20_000):
-        until_ms = world.time_ms + offset
-        result = world.do("market.demand", CONSUMER, until_ms=until_ms, **data)
-        names[until_ms] = result.events[0]["about"][0]
+        latest_ms = world.time_ms + offset
+        result = world.do("market.demand", CONSUMER, **make_small_demand(world, latest_ms))
+        names[latest_ms] = result.events[0]["about"][0]
     results = world.block(after_ms=50_000)
     ended = [result.events[0]["about"][0] for result in results]
-    assert ended == [names[until_ms] for until_ms in sorted(names)]
+    assert ended == [names[latest_ms] for latest_ms in sorted(names)]
 
 
 def test_due_work_is_done_before_transactions() -> None:

@@ -2,11 +2,25 @@
 
 import pytest
 
-from contracts.agreement import make_met_key
+from contracts import demand, offer
+from contracts.demand import DEMANDS
+from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.market import DEMAND_LIFE, DEMANDS, OFFER_LIFE, OFFERS
+from contracts.needs import is_fit
+from contracts.offer import OFFERS
+from ledger.codec import Value
 from ledger.record import make_key
-from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, RESOURCE, UNITS, YUAN, Trade
+from tests.contracts.trade import (
+    CONSUMER,
+    PRICE,
+    PROVIDER,
+    RESOURCE,
+    UNITS,
+    YUAN,
+    Trade,
+    make_descriptor,
+    make_needs,
+)
 from tests.contracts.world import GUIZHOU, HOUR_MS
 
 
@@ -15,19 +29,6 @@ def trade() -> Trade:
     trade = Trade().set_up()
     trade.make_offer()
     return trade
-
-
-def make_demand(trade: Trade, units: int) -> str:
-    result = trade.world.do(
-        "market.demand",
-        CONSUMER,
-        ceiling_micro_yuan=PRICE,
-        regions=["52"],
-        resource_class="20",
-        units=units,
-        until_ms=trade.world.time_ms + HOUR_MS,
-    )
-    return str(result.events[0]["about"][0])
 
 
 def count(trade: Trade, *prefix: str) -> int:
@@ -89,32 +90,123 @@ def test_a_lower_attestation_stops_sales_not_leases(trade: Trade) -> None:
     assert full.code == "over-capacity"
 
 
-def test_a_demand_is_met_in_parts(trade: Trade) -> None:
-    demand = make_demand(trade, 3_000)
-    trade.take(demand=demand, units=2_000)
-    assert trade.world.state.get_derived(make_met_key(demand)) == 2_000
-    late = trade.world.run("market.take", CONSUMER, **trade.take_data(demand=demand, units=1_001))
-    assert late.code == "demand-mismatch"
-    trade.take(demand=demand, units=1_000)
-    assert trade.record["demand"] == demand
+def test_a_demand_is_met_in_parts_out_of_its_budget(trade: Trade) -> None:
+    before = trade.world.balance(CONSUMER)
+    wanted = trade.demand(budget_micro_yuan=200 * YUAN, minimum_units=500)
+    assert trade.world.balance(CONSUMER) == before - 200 * YUAN
+    trade.take(demand=wanted, units=2_000)
+    record = trade.world.value(DEMANDS.make_key(CONSUMER, wanted))
+    assert (record["left_units"], record["held_micro_yuan"]) == (1_000, 100 * YUAN)
+    for units in (1_001, 499):
+        late = trade.take_data(demand=wanted, units=units)
+        assert trade.world.run("market.take", CONSUMER, **late).code == "demand-mismatch"
+    trade.take(demand=wanted, units=600, hold_micro_yuan=50 * YUAN)
+    # The last part may be smaller than the least; what is left of the budget goes back.
+    trade.take(demand=wanted, units=400, hold_micro_yuan=20 * YUAN)
+    assert trade.record["demand"] == wanted
+    record = trade.world.value(DEMANDS.make_key(CONSUMER, wanted))
+    assert (record["state"], record["held_micro_yuan"]) == ("met", 0)
+    assert trade.world.balance(CONSUMER) == before - 170 * YUAN
+    assert check_invariants(trade.world.state) == []
 
 
-def test_a_demand_ends_by_itself(trade: Trade) -> None:
-    demand = make_demand(trade, 1)
+def test_a_demand_ends_by_itself_and_gives_its_budget_back(trade: Trade) -> None:
+    before = trade.world.balance(CONSUMER)
+    wanted = trade.demand(latest_ms=trade.world.time_ms + HOUR_MS)
     assert count(trade, "wanted", "20") == 1
     results = trade.world.wait(HOUR_MS)
     assert [result.events[0]["type"] for result in results] == ["market.demand_expired"]
-    assert trade.world.value(DEMANDS.make_key(CONSUMER, demand))["state"] == "expired"
+    assert trade.world.value(DEMANDS.make_key(CONSUMER, wanted))["state"] == "expired"
     assert count(trade, "wanted") == 0
+    assert trade.world.balance(CONSUMER) == before
 
 
-def test_a_lease_that_failed_met_nothing(trade: Trade) -> None:
-    demand = make_demand(trade, 2_000)
-    trade.take(demand=demand)
-    trade.world.wait(31 * 60_000)
-    assert trade.record["state"] == "failed"
-    assert trade.world.state.get_derived(make_met_key(demand)) is None
+def test_a_withdrawn_demand_gives_its_budget_back(trade: Trade) -> None:
+    before = trade.world.balance(CONSUMER)
+    wanted = trade.demand()
+    trade.take(demand=wanted)
+    trade.world.do("market.withdraw_demand", CONSUMER, demand=wanted)
+    assert trade.world.balance(CONSUMER) == before - 100 * YUAN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"regions": ["11"]},
+        {"models": ["A100"]},
+        {"latency_ms": 5},
+        {"green_bp": 5_501},
+        {"sla_class": 1},
+        {"interface": "slurm-1"},
+        {"gflops_fp16": 312_501},
+        {"gops_int8": 625_001},
+        {"memory_mib": 131_073},
+        {"accelerator_memory_mib": 65_537},
+    ],
+)
+def test_a_taking_is_what_the_demand_needs(changes: dict[str, Value]) -> None:
+    trade = Trade().set_up()
+    trade.make_offer(sla_class=0)
+    wanted = trade.demand(needs=make_needs(**changes))
+    taking = trade.take_data(demand=wanted)
+    assert trade.world.run("market.take", CONSUMER, **taking).code == "demand-mismatch"
+
+
+def test_needs_are_met_exactly() -> None:
+    trade = Trade().set_up()
+    trade.make_offer()
+    needs = make_needs(
+        accelerator_memory_mib=65_536,
+        domestic=True,
+        gflops_fp16=312_500,
+        gops_int8=625_000,
+        green_bp=5_500,
+        interface="kubernetes-1",
+        memory_mib=131_072,
+        models=["A100", "Ascend 910B"],
+        sla_class=1,
+    )
+    trade.take(demand=trade.demand(needs=needs))
+
+
+def test_a_foreign_chip_is_none_for_who_wants_domestic_ones() -> None:
+    descriptor = make_descriptor(domestic=False)
+    assert not is_fit(make_needs(domestic=True), descriptor)
+    assert is_fit(make_needs(), descriptor)
+
+
+def test_what_is_reserved_ahead_leaves_room_before_and_after(trade: Trade) -> None:
+    starts_ms = trade.world.time_ms + 10 * HOUR_MS
+    trade.take(units=UNITS, starts_ms=starts_ms, hold_micro_yuan=400 * YUAN)
+    assert trade.allocated == 0
+    assert trade.record["starts_ms"] == starts_ms
+    assert trade.record["reserved_until_ms"] == starts_ms + 4 * HOUR_MS
+    # Nine hours end with the time for an activation before them; ten do not.
+    late = trade.take_data(units=1, seconds=10 * 3600)
+    assert trade.world.run("market.take", CONSUMER, **late).code == "not-enough-units"
+    trade.take(units=UNITS, seconds=9 * 3600, hold_micro_yuan=400 * YUAN)
+    trade.take(
+        units=UNITS, seconds=3600, starts_ms=starts_ms + 4 * HOUR_MS, hold_micro_yuan=400 * YUAN
+    )
+    assert check_invariants(trade.world.state) == []
+
+
+def test_a_reservation_ahead_waits_for_its_start(trade: Trade) -> None:
+    trade.take(starts_ms=trade.world.time_ms + 2 * HOUR_MS)
+    trade.world.wait(2 * HOUR_MS + 29 * 60_000)
+    assert trade.record["state"] == "matched"
+    trade.world.wait(2 * 60_000)
+    assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-dispatched")
+
+
+def test_an_attestation_lasts_as_long_as_what_is_reserved(trade: Trade) -> None:
+    trade.take(starts_ms=trade.world.time_ms + 2 * HOUR_MS)
+    end_ms = trade.record["reserved_until_ms"]
+    for until_ms, code in ((end_ms - 1, "before-reserved"), (end_ms, "ok")):
+        data = {"code": RESOURCE, "units": UNITS, "until_ms": until_ms}
+        assert trade.world.run("resource.attest", GUIZHOU, **data).code == code
 
 
 def test_lives_end() -> None:
-    assert compute_terminal(OFFER_LIFE) == compute_terminal(DEMAND_LIFE) == ("expired", "withdrawn")
+    assert compute_terminal(offer.LIFE) == ("expired", "withdrawn")
+    assert compute_terminal(demand.LIFE) == ("expired", "met", "withdrawn")

@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.account import make_account_key
 from contracts.agreement import LEASES
+from contracts.billing import compute_cost
 from contracts.registry import rebuild_derived
 from contracts.rules import VERSION_1
 from contracts.table import make_object_key
@@ -53,6 +54,27 @@ def make_descriptor(units: int = UNITS, **changes: Value) -> dict[str, Value]:
     }
 
 
+def make_needs(**changes: Value) -> dict[str, Value]:
+    """What a demand that is content with anything in Guizhou needs."""
+    return {
+        "accelerator_memory_mib": 0,
+        "domestic": False,
+        "gflops_bf16": 0,
+        "gflops_fp16": 0,
+        "gflops_fp32": 0,
+        "gflops_fp64": 0,
+        "gops_int8": 0,
+        "green_bp": 0,
+        "interface": "",
+        "latency_ms": 20,
+        "memory_mib": 0,
+        "models": [],
+        "regions": ["52"],
+        "sla_class": 0,
+        **changes,
+    }
+
+
 @dataclass
 class Trade:
     """A provider in Guizhou, a consumer in Beijing, and what they do."""
@@ -85,14 +107,40 @@ class Trade:
             "ends_ms": self.world.time_ms + 30 * 24 * HOUR_MS,
             "maximum_seconds": 30 * 86_400,
             "minimum_seconds": 60,
+            "minimum_units": 1,
             "notice_seconds": 600,
             "price_micro_yuan": PRICE,
             "resource": RESOURCE,
             "sla_class": 1,
             "starts_ms": self.world.time_ms,
             "units": UNITS,
+            "venue": "",
             **changes,
         }
+
+    def demand_data(self, **changes: Value) -> dict[str, Value]:
+        """Three cards in Guizhou for four hours, from now or within an hour."""
+        data: dict[str, Value] = {
+            "ceiling_micro_yuan": PRICE,
+            "earliest_ms": self.world.time_ms,
+            "latest_ms": self.world.time_ms + HOUR_MS,
+            "minimum_units": 1,
+            "needs": make_needs(),
+            "resource_class": "20",
+            "seconds": 4 * 3600,
+            "units": 3_000,
+            "venue": "",
+            "way": "quotes",
+            **changes,
+        }
+        cost = compute_cost(data["units"], data["ceiling_micro_yuan"], data["seconds"] * 1000)
+        return {"budget_micro_yuan": cost, **data}
+
+    def demand(self, consumer: str = "", **changes: Value) -> str:
+        """A demand; its id."""
+        data = self.demand_data(**changes)
+        result = self.world.do("market.demand", consumer or self.consumer, **data)
+        return str(result.events[0]["about"][0])
 
     def take_data(self, **changes: Value) -> dict[str, Value]:
         return {
@@ -100,6 +148,7 @@ class Trade:
             "hold_micro_yuan": 100 * YUAN,
             "offer": self.offer,
             "seconds": 4 * 3600,
+            "starts_ms": 0,
             "units": 2_000,
             **changes,
         }

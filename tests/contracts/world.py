@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import machine
-from contracts.calendar import DERIVED
 from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
 from contracts.registry import CALLS, rebuild_derived
@@ -208,7 +207,7 @@ class World:
 
     def reserved(self, subject: str) -> int:
         """What is reserved of a resource or an offer in this moment."""
-        prefix = make_key(DERIVED, subject)
+        prefix = make_key("calendar", subject)
         return sum(
             change
             for key, change in self.state.scan_derived(prefix)

@@ -16,6 +16,7 @@ NO_LEASE = "lease-" + "0" * 32 + "-0"
 NO_OFFER = "offer-" + "0" * 32 + "-0"
 NO_DEMAND = "demand-" + "0" * 32 + "-0"
 OTHER_RESOURCE = compose_code("C", "520100", "0E002", "I", "20", "0000001")
+OTHER_INDUSTRY = compose_code("I", "000000", "00021", "J")
 MISSING_RESOURCE = compose_code("C", "520100", "0E001", "I", "20", "0000009")
 
 

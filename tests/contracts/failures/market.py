@@ -1,10 +1,11 @@
 """Failures of offers, demands and takings."""
 
-from ledger.codec import Value
+from contracts.calendar import MAX_RESERVATIONS
 from tests.contracts.failures.cases import (
     MISSING_RESOURCE,
     NO_DEMAND,
     NO_OFFER,
+    OTHER_INDUSTRY,
     STRANGER,
     SUSPENSION,
     Attempt,
@@ -13,6 +14,7 @@ from tests.contracts.failures.cases import (
 )
 from tests.contracts.trade import (
     CONSUMER,
+    INDUSTRY,
     OTHER_PROVIDER,
     PRICE,
     PROVIDER,
@@ -24,8 +26,10 @@ from tests.contracts.trade import (
 )
 from tests.contracts.world import (
     BEIJING,
+    END_MS,
     GUIZHOU,
     HOUR_MS,
+    NATIONAL,
     START_MS,
 )
 
@@ -86,26 +90,41 @@ def _(trade: Trade) -> Attempt:
     return PROVIDER, {"offer": offer}
 
 
-def demand_data(trade: Trade, **changes: Value) -> dict[str, Value]:
-    return {
-        "ceiling_micro_yuan": PRICE,
-        "regions": ["52"],
-        "resource_class": "20",
-        "units": 3_000,
-        "until_ms": trade.world.time_ms + HOUR_MS,
-        **changes,
-    }
-
-
-def make_demand(trade: Trade, consumer: str = CONSUMER, **changes: Value) -> str:
-    result = trade.world.do("market.demand", consumer, **demand_data(trade, **changes))
-    return str(result.events[0]["about"][0])
-
-
-@case("market.demand", "until-in-past")
+@case("market.offer", "unknown-venue")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
-    return CONSUMER, demand_data(trade, until_ms=START_MS)
+    return PROVIDER, trade.offer_data(venue=INDUSTRY)
+
+
+@case("market.offer", "wrong-sector")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    trade.world.register(OTHER_INDUSTRY, NATIONAL)
+    return PROVIDER, trade.offer_data(venue=OTHER_INDUSTRY)
+
+
+@case("market.demand", "window-in-past")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, trade.demand_data(earliest_ms=1, latest_ms=START_MS)
+
+
+@case("market.demand", "unknown-venue")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, trade.demand_data(venue=INDUSTRY)
+
+
+@case("market.demand", "budget-too-small")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, trade.demand_data(budget_micro_yuan=12 * PRICE - 1)
+
+
+@case("market.demand", "insufficient-balance")
+def _(trade: Trade) -> Attempt:
+    trade.set_up(funds=12 * PRICE - 1)
+    return CONSUMER, trade.demand_data()
 
 
 @case("market.withdraw_demand", "unknown-demand")
@@ -118,13 +137,14 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.set_up()
     trade.world.register(STRANGER, BEIJING)
-    return STRANGER, {"demand": make_demand(trade)}
+    trade.world.deposit(STRANGER, 1_000 * YUAN)
+    return STRANGER, {"demand": trade.demand()}
 
 
 @case("market.withdraw_demand", "wrong-state")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
-    demand = make_demand(trade)
+    demand = trade.demand()
     trade.world.wait(2 * HOUR_MS)
     return CONSUMER, {"demand": demand}
 
@@ -136,7 +156,49 @@ def _(trade: Trade) -> Attempt:
 
 @case("market.take", "offer-closed")
 def _(trade: Trade) -> Attempt:
+    offered(trade)
+    trade.world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
+    return CONSUMER, trade.take_data()
+
+
+@case("market.take", "offer-stale")
+def _(trade: Trade) -> Attempt:
+    offered(trade)
+    trade.world.do("resource.update", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+    trade.world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS, until_ms=END_MS)
+    return CONSUMER, trade.take_data()
+
+
+@case("market.take", "start-in-past")
+def _(trade: Trade) -> Attempt:
+    return CONSUMER, offered(trade).take_data(starts_ms=START_MS)
+
+
+@case("market.take", "outside-window")
+def _(trade: Trade) -> Attempt:
     offered(trade, starts_ms=START_MS + HOUR_MS)
+    return CONSUMER, trade.take_data()
+
+
+@case("market.take", "below-minimum")
+def _(trade: Trade) -> Attempt:
+    return CONSUMER, offered(trade, minimum_units=2_001).take_data()
+
+
+@case("market.take", "beyond-attestation")
+def _(trade: Trade) -> Attempt:
+    offered(trade)
+    until_ms = trade.world.time_ms + 4 * HOUR_MS
+    trade.world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS, until_ms=until_ms)
+    return CONSUMER, trade.take_data()
+
+
+@case("market.take", "calendar-full")
+def _(trade: Trade) -> Attempt:
+    offered(trade)
+    taking = trade.take_data(units=1, hold_micro_yuan=YUAN)
+    takes = [trade.world.make("market.take", CONSUMER, **taking) for _ in range(MAX_RESERVATIONS)]
+    assert {result.code for result in trade.world.block(*takes)} == {"ok"}
     return CONSUMER, trade.take_data()
 
 
@@ -185,13 +247,14 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     offered(trade)
     trade.world.register(STRANGER, BEIJING)
-    return CONSUMER, trade.take_data(demand=make_demand(trade, STRANGER))
+    trade.world.deposit(STRANGER, 1_000 * YUAN)
+    return CONSUMER, trade.take_data(demand=trade.demand(STRANGER))
 
 
 @case("market.take", "demand-closed")
 def _(trade: Trade) -> Attempt:
     offered(trade)
-    demand = make_demand(trade)
+    demand = trade.demand()
     trade.world.do("market.withdraw_demand", CONSUMER, demand=demand)
     return CONSUMER, trade.take_data(demand=demand)
 
@@ -199,9 +262,15 @@ def _(trade: Trade) -> Attempt:
 @case("market.take", "demand-mismatch")
 def _(trade: Trade) -> Attempt:
     offered(trade)
-    demand = make_demand(trade)
+    demand = trade.demand()
     trade.take(demand=demand)
     return CONSUMER, trade.take_data(demand=demand)
+
+
+@case("market.take", "over-budget")
+def _(trade: Trade) -> Attempt:
+    offered(trade)
+    return CONSUMER, trade.take_data(demand=trade.demand(), hold_micro_yuan=12 * PRICE + 1)
 
 
 @case("market.take", "hold-too-small")

@@ -18,6 +18,7 @@ from tests.contracts.world import (
     BEIJING,
     END_MS,
     GUIZHOU,
+    HOUR_MS,
     START_MS,
 )
 
@@ -83,3 +84,10 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.start()
     return GUIZHOU, {"code": RESOURCE, "units": 1_999, "until_ms": END_MS}
+
+
+@case("resource.attest", "before-reserved")
+def _(trade: Trade) -> Attempt:
+    trade.start()
+    until_ms = trade.world.time_ms + HOUR_MS
+    return GUIZHOU, {"code": RESOURCE, "units": UNITS, "until_ms": until_ms}

@@ -1,0 +1,293 @@
+"""Demands: what a consumer wants, up to which price, with the money for it set aside.
+
+    key    demand 0x00 consumer 0x00 demand id 0x00
+    value  see `DemandRecord`
+
+1. The budget leaves the consumer's balance with the demand, and pays at least the whole demand at
+   its ceiling. Each lease made for it takes its hold out of the budget.
+2. It is met by parts. No part is smaller than `minimum_units` but the last, which may be the rest.
+   A lease that fails later has met it all the same; its money goes back to the consumer.
+3. Leases for it start within its window, from `earliest_ms` to `latest_ms`, at the same venue, or
+   at none where it names none.
+4. Its `way` says who meets it beside its consumer: `selection` by the block itself, `quotes` by
+   quotes of providers, of which the consumer awards some. Its consumer can take for it always.
+5. It ends when all of it is met, when it is withdrawn, or by itself after `latest_ms`; then what is
+   left of the budget goes back.
+
+Derived: `wanted 0x00 class 0x00 price 0x00 demand id` of open demands, an entry in a due queue, the
+object index.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, TypedDict
+
+from pydantic import Field, model_validator
+
+from contracts.account import apply_credit, apply_debit
+from contracts.billing import compute_cost
+from contracts.call import Call, Due, Role
+from contracts.context import Context
+from contracts.errors import Failure, require
+from contracts.life import compute_next
+from contracts.needs import Needs
+from contracts.payload import Amount, DemandId, Payload, Price, Seconds, TimeMs, Units, Venue
+from contracts.standing import is_active
+from contracts.table import Projection, Table, make_due_key, make_object_key
+from ledger.record import make_key
+
+LIFE: Final = {
+    ("open", "withdraw"): "withdrawn",
+    ("open", "expire"): "expired",
+    ("open", "meet"): "met",
+}
+
+
+class DemandRecord(TypedDict):
+    """The value of a demand. `left_units` and `held_micro_yuan` are what no lease has met yet."""
+
+    budget_micro_yuan: int
+    ceiling_micro_yuan: int
+    consumer: str
+    earliest_ms: int
+    held_micro_yuan: int
+    latest_ms: int
+    left_units: int
+    minimum_units: int
+    needs: dict[str, Any]
+    resource_class: str
+    rules: int
+    seconds: int
+    state: str
+    units: int
+    venue: str
+    way: str
+
+
+class Demand(Payload):
+    """Units of a resource class as they are needed, at a price of at most a ceiling."""
+
+    budget_micro_yuan: Amount
+    ceiling_micro_yuan: Price
+    earliest_ms: TimeMs
+    latest_ms: TimeMs
+    minimum_units: Units
+    needs: Annotated[Needs, Field(description="needs: " + ", ".join(Needs.model_fields))]
+    resource_class: Annotated[
+        Literal["10", "20", "30", "40", "50", "60", "70"], Field(description="resource class")
+    ]
+    seconds: Seconds
+    units: Units
+    venue: Venue
+    way: Annotated[
+        Literal["selection", "quotes"], Field(description="by the block itself, or by quotes")
+    ]
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Demand":
+        if self.earliest_ms > self.latest_ms:
+            raise ValueError("the window ends before it begins")
+        if self.minimum_units > self.units:
+            raise ValueError("the least part is more than the whole")
+        return self
+
+
+class WithdrawDemand(Payload):
+    """The end of a demand."""
+
+    demand: DemandId
+
+
+def _project(key: bytes, demand: DemandRecord) -> Projection:
+    name = key.split(b"\x00")[2].decode("ascii")
+    entries: dict[bytes, object] = {make_object_key(name): key}
+    if demand["state"] == "open":
+        price = demand["ceiling_micro_yuan"].to_bytes(8, "big")
+        entries[make_key("wanted", demand["resource_class"], price, name)] = key
+        # Its window holds the moment `latest_ms` itself.
+        ends_ms = demand["latest_ms"] + 1
+        entries[make_due_key("time", ends_ms, "market.expire_demand", name)] = key
+    return Projection(entries)
+
+
+def _check(key: bytes, demand: DemandRecord) -> Iterator[str]:
+    """Its own equations: money, units, and what an end leaves."""
+    held, left = demand["held_micro_yuan"], demand["left_units"]
+    if held > demand["budget_micro_yuan"]:
+        yield f"{key!r} holds more than its budget"
+    if not 0 <= left <= demand["units"]:
+        yield f"{key!r} is met by more than it wants"
+    if demand["state"] != "open" and held:
+        yield f"{key!r} ended and still holds money"
+    if (demand["state"] == "met") != (left == 0):
+        yield f"{key!r} is {demand['state']} with {left} units left"
+
+
+DEMANDS: Final[Table[DemandRecord]] = Table(
+    "demand",
+    DemandRecord,
+    ("consumer", "id"),
+    _project,
+    derives=("due", "object", "wanted"),
+    life=LIFE,
+    money=lambda _, demand: {"budgets": demand["held_micro_yuan"]},
+    owner=lambda _, demand: demand["consumer"],
+    check=_check,
+)
+
+
+def load_demand(ctx: Context, name: str) -> tuple[bytes, DemandRecord]:
+    """The key and record of a demand; fails with `unknown-demand`."""
+    key = ctx.get_derived(make_object_key(name))
+    record = None if key is None else DEMANDS.get(ctx, key)
+    if record is None:
+        raise Failure("unknown-demand")
+    return key, record
+
+
+def is_open(ctx: Context, record: DemandRecord) -> bool:
+    """Whether it can still be met."""
+    return record["state"] == "open" and ctx.time_ms <= record["latest_ms"]
+
+
+def is_part(record: DemandRecord, units: int) -> bool:
+    """Whether so many units can be the next part (rule 2)."""
+    return min(record["minimum_units"], record["left_units"]) <= units <= record["left_units"]
+
+
+def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> int:
+    """Meet a part, whose hold comes out of the budget; what goes back, once all of it is met."""
+    record = DEMANDS.get(ctx, key)
+    assert record is not None
+    left, held = record["left_units"] - units, record["held_micro_yuan"] - held_micro_yuan
+    assert left >= 0 and held >= 0
+    changed: DemandRecord = {**record, "held_micro_yuan": held, "left_units": left}
+    if left:
+        DEMANDS.put(ctx, key, changed)
+        return 0
+    changed = {**changed, "held_micro_yuan": 0, "state": compute_next(LIFE, "open", "meet")}
+    DEMANDS.put(ctx, key, changed)
+    name = key.split(b"\x00")[2].decode("ascii")
+    ctx.emit("market.demand_met", (name, record["consumer"]), refunded_micro_yuan=held)
+    return held
+
+
+def demand(ctx: Context, call: Demand) -> None:
+    """Say what is wanted, up to which price, and set the money aside."""
+    # who may: any consumer
+
+    # what must hold
+    require(call.latest_ms > ctx.time_ms, "window-in-past")
+    if call.venue:
+        require(is_active(ctx, call.venue), "unknown-venue")
+    least = compute_cost(call.units, call.ceiling_micro_yuan, call.seconds * 1000)
+    require(call.budget_micro_yuan >= least, "budget-too-small")
+    apply_debit(ctx, ctx.actor, call.budget_micro_yuan)
+
+    # what changes
+    name = ctx.make_object_id("demand")
+    record: DemandRecord = {
+        "budget_micro_yuan": call.budget_micro_yuan,
+        "ceiling_micro_yuan": call.ceiling_micro_yuan,
+        "consumer": ctx.actor,
+        "earliest_ms": call.earliest_ms,
+        "held_micro_yuan": call.budget_micro_yuan,
+        "latest_ms": call.latest_ms,
+        "left_units": call.units,
+        "minimum_units": call.minimum_units,
+        "needs": call.needs.model_dump(),
+        "resource_class": call.resource_class,
+        "rules": ctx.rules.version,
+        "seconds": call.seconds,
+        "state": "open",
+        "units": call.units,
+        "venue": call.venue,
+        "way": call.way,
+    }
+    DEMANDS.put(ctx, DEMANDS.make_key(ctx.actor, name), record)
+    ctx.emit(
+        "market.demanded",
+        (name, ctx.actor, call.venue),
+        budget_micro_yuan=call.budget_micro_yuan,
+        ceiling_micro_yuan=call.ceiling_micro_yuan,
+        resource_class=call.resource_class,
+        units=call.units,
+    )
+
+
+def withdraw(ctx: Context, call: WithdrawDemand) -> None:
+    """End a demand; what is left of its budget goes back."""
+    # who may
+    key, record = load_demand(ctx, call.demand)
+    require(ctx.actor == record["consumer"], "not-owner")
+
+    # what must hold
+    compute_next(LIFE, record["state"], "withdraw")
+
+    # what changes
+    _apply_end(ctx, key, record, "withdraw")
+
+
+def expire(ctx: Context, key: bytes) -> None:
+    """End a demand whose time is over; what is left of its budget goes back."""
+    record = DEMANDS.get(ctx, key)
+    assert record is not None
+    _apply_end(ctx, key, record, "expire")
+
+
+def _apply_end(ctx: Context, key: bytes, record: DemandRecord, event: str) -> None:
+    held, state = record["held_micro_yuan"], compute_next(LIFE, record["state"], event)
+    if held:
+        apply_credit(ctx, record["consumer"], held)
+    DEMANDS.put(ctx, key, {**record, "held_micro_yuan": 0, "state": state})
+    name = key.split(b"\x00")[2].decode("ascii")
+    about = (name, record["consumer"])
+    ctx.emit(f"market.demand_{state}", about, refunded_micro_yuan=held)
+
+
+_CONSUMER = Role("consumer", "U")
+
+CALLS = (
+    Call(
+        kind="market.demand",
+        title="Say what is wanted, up to which price, and set the money aside",
+        payload=Demand,
+        signers=(_CONSUMER,),
+        failures={
+            "window-in-past": "the window ends after the block's time",
+            "unknown-venue": "the venue is an industry node in good standing",
+            "budget-too-small": "the budget pays all of the demand at its ceiling",
+            "insufficient-balance": "the balance covers the amount",
+        },
+        handler=demand,
+        changes="the demand; the consumer's account",
+        events=("market.demanded",),
+    ),
+    Call(
+        kind="market.withdraw_demand",
+        title="End a demand",
+        payload=WithdrawDemand,
+        signers=(_CONSUMER,),
+        failures={
+            "unknown-demand": "the demand exists",
+            "not-owner": "it is the actor's own",
+            "wrong-state": "its life has this step from where it stands",
+        },
+        handler=withdraw,
+        changes="the demand; the consumer's account, which gets what is left of the budget",
+        events=("market.demand_withdrawn",),
+        tolerates=("suspended", "expired"),
+    ),
+)
+
+DUE = (
+    Due(
+        action="market.expire_demand",
+        title="A demand whose time is over ends",
+        clock="time",
+        handler=expire,
+        changes="the demand; the consumer's account, which gets what is left of the budget",
+        events=("market.demand_expired",),
+    ),
+)
+
+TABLES = (DEMANDS,)

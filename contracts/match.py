@@ -1,0 +1,61 @@
+"""Matches: a lease and its hold, made in one step, whoever made the match.
+
+1. What holds of capacity, at every instant of the lease's window: its offer has as many units left,
+   if it is of one, and its resource as many of those attested.
+2. The window lies within the attestation.
+3. The hold comes out of the budget of the demand that the lease is for, or else out of the
+   consumer's balance. A demand of which all is met gives back what is left of its budget.
+"""
+
+from contracts.account import apply_lease
+from contracts.agreement import LEASES, Terms, make_lease
+from contracts.calendar import compute_peak, is_full
+from contracts.context import Context
+from contracts.demand import apply_part
+from contracts.errors import require
+from contracts.resource import Resource
+from contracts.table import make_object_key
+
+
+def check_capacity(
+    ctx: Context, code: str, resource: Resource, units: int, window: tuple[int, int]
+) -> None:
+    """Fail with `over-capacity` or `calendar-full` unless a resource has units for a window."""
+    reserved = compute_peak(ctx, code, *window)
+    require(reserved + units <= resource["attested_units"], "over-capacity")
+    require(not is_full(ctx, code), "calendar-full")
+
+
+def apply_match(ctx: Context, terms: Terms, way: str) -> str:
+    """Make a lease and its hold; its id."""
+    name = ctx.make_object_id("lease")
+    key = LEASES.make_key(terms.provider, name)
+    lease = make_lease(ctx, terms)
+    about = (
+        name,
+        terms.provider,
+        terms.consumer,
+        terms.resource,
+        terms.offer,
+        terms.demand,
+        terms.quote,
+        terms.venue,
+    )
+    ctx.emit(
+        "lease.matched",
+        about,
+        held_micro_yuan=terms.held_micro_yuan,
+        price_micro_yuan=terms.price_micro_yuan,
+        seconds=terms.seconds,
+        starts_ms=lease["starts_ms"],
+        units=terms.units,
+        way=way,
+    )
+    if terms.demand:
+        demand_key = ctx.get_derived(make_object_key(terms.demand))
+        refunded = apply_part(ctx, demand_key, terms.units, terms.held_micro_yuan)
+        apply_lease(ctx, terms.consumer, key, -refunded)
+    else:
+        apply_lease(ctx, terms.consumer, key, terms.held_micro_yuan)
+    LEASES.put(ctx, key, lease)
+    return name

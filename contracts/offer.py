@@ -1,0 +1,240 @@
+"""Offers: units of a resource, at a price, within a window.
+
+    key    offer 0x00 provider 0x00 offer id 0x00
+    value  see `OfferRecord`
+
+1. An offer is of a provider's own resource, while that is attested, and of no more than is
+   attested. It is of the resource as it is described now: a changed descriptor makes it stale, and
+   nothing more is sold under it.
+2. It can be taken within its window, in parts of at least `minimum_units`, by consumers in good
+   standing, while its provider and the attestation are in good standing. What is reserved ahead
+   starts within the window too.
+3. What leases hold of a resource is never above what is attested of it, whatever offers say.
+4. It stands at a venue, which is an industry node of the resource's sector, or at none.
+5. An offer ends by itself when its window is over; its leases go on.
+
+Derived: the order book `book 0x00 class 0x00 price 0x00 offer id` of open offers, an entry in a due
+queue, the object index.
+"""
+
+from typing import Final, TypedDict
+
+from pydantic import model_validator
+
+from contracts.call import Call, Due, Role
+from contracts.context import Context
+from contracts.errors import Failure, require
+from contracts.life import compute_next
+from contracts.payload import (
+    Notice,
+    OfferId,
+    Payload,
+    Price,
+    ResourceCode,
+    Seconds,
+    SlaClass,
+    TimeMs,
+    Units,
+    Venue,
+)
+from contracts.resource import is_attested, load_resource
+from contracts.standing import is_active
+from contracts.table import Projection, Table, make_due_key, make_object_key
+from ledger.code import parse_code
+from ledger.record import make_key
+
+LIFE: Final = {("open", "withdraw"): "withdrawn", ("open", "expire"): "expired"}
+
+
+class OfferRecord(TypedDict):
+    """The value of an offer; it never changes but in its state."""
+
+    descriptor_version: int
+    ends_ms: int
+    maximum_seconds: int
+    minimum_seconds: int
+    minimum_units: int
+    notice_seconds: int
+    price_micro_yuan: int
+    provider: str
+    resource: str
+    rules: int
+    sla_class: int
+    starts_ms: int
+    state: str
+    units: int
+    venue: str
+
+
+class Offer(Payload):
+    """Units of a resource, at a price, within a window, for a span of times."""
+
+    ends_ms: TimeMs
+    maximum_seconds: Seconds
+    minimum_seconds: Seconds
+    minimum_units: Units
+    notice_seconds: Notice
+    price_micro_yuan: Price
+    resource: ResourceCode
+    sla_class: SlaClass
+    starts_ms: TimeMs
+    units: Units
+    venue: Venue
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Offer":
+        if self.starts_ms >= self.ends_ms or self.minimum_seconds > self.maximum_seconds:
+            raise ValueError("a window or a span ends before it begins")
+        if self.minimum_units > self.units:
+            raise ValueError("the least part is more than the whole")
+        return self
+
+
+class WithdrawOffer(Payload):
+    """The end of an offer."""
+
+    offer: OfferId
+
+
+def _project(key: bytes, offer: OfferRecord) -> Projection:
+    name = key.split(b"\x00")[2].decode("ascii")
+    entries: dict[bytes, object] = {make_object_key(name): key}
+    if offer["state"] == "open":
+        price = offer["price_micro_yuan"].to_bytes(8, "big")
+        resource_class = parse_code(offer["resource"]).resource_class
+        entries[make_key("book", resource_class, price, name)] = key
+        entries[make_due_key("time", offer["ends_ms"], "market.expire_offer", name)] = key
+    return Projection(entries)
+
+
+OFFERS: Final[Table[OfferRecord]] = Table(
+    "offer",
+    OfferRecord,
+    ("provider", "id"),
+    _project,
+    derives=("book", "due", "object"),
+    life=LIFE,
+    capacity=lambda offer: offer["units"],
+)
+
+
+def load_offer(ctx: Context, name: str) -> tuple[bytes, OfferRecord]:
+    """The key and record of an offer; fails with `unknown-offer`."""
+    key = ctx.get_derived(make_object_key(name))
+    record = None if key is None else OFFERS.get(ctx, key)
+    if record is None:
+        raise Failure("unknown-offer")
+    return key, record
+
+
+def offer(ctx: Context, call: Offer) -> None:
+    """Put units of a resource up for sale."""
+    # who may
+    resource = load_resource(ctx, call.resource)
+    require(ctx.actor == resource["provider"], "not-owner")
+
+    # what must hold
+    require(is_attested(ctx, resource), "not-attested")
+    require(call.units <= resource["attested_units"], "over-attested")
+    require(call.ends_ms > ctx.time_ms, "window-in-past")
+    if call.venue:
+        require(is_active(ctx, call.venue), "unknown-venue")
+        require(call.venue[7] == call.resource[7], "wrong-sector")
+
+    # what changes
+    name = ctx.make_object_id("offer")
+    record: OfferRecord = {
+        "descriptor_version": resource["version"],
+        "ends_ms": call.ends_ms,
+        "maximum_seconds": call.maximum_seconds,
+        "minimum_seconds": call.minimum_seconds,
+        "minimum_units": call.minimum_units,
+        "notice_seconds": call.notice_seconds,
+        "price_micro_yuan": call.price_micro_yuan,
+        "provider": ctx.actor,
+        "resource": call.resource,
+        "rules": ctx.rules.version,
+        "sla_class": call.sla_class,
+        "starts_ms": call.starts_ms,
+        "state": "open",
+        "units": call.units,
+        "venue": call.venue,
+    }
+    OFFERS.put(ctx, OFFERS.make_key(ctx.actor, name), record)
+    about = (name, ctx.actor, call.resource, call.venue)
+    ctx.emit("market.offered", about, price_micro_yuan=call.price_micro_yuan, units=call.units)
+
+
+def withdraw(ctx: Context, call: WithdrawOffer) -> None:
+    """End an offer; its leases go on."""
+    # who may
+    key, record = load_offer(ctx, call.offer)
+    require(ctx.actor == record["provider"], "not-owner")
+
+    # what must hold
+    state = compute_next(LIFE, record["state"], "withdraw")
+
+    # what changes
+    OFFERS.put(ctx, key, {**record, "state": state})
+    ctx.emit("market.offer_withdrawn", (call.offer, ctx.actor, record["resource"]))
+
+
+def expire(ctx: Context, key: bytes) -> None:
+    """End an offer whose window is over."""
+    record = OFFERS.get(ctx, key)
+    assert record is not None
+    OFFERS.put(ctx, key, {**record, "state": compute_next(LIFE, record["state"], "expire")})
+    name = key.split(b"\x00")[2].decode("ascii")
+    ctx.emit("market.offer_expired", (name, record["provider"], record["resource"]))
+
+
+_PROVIDER = Role("provider", "P")
+
+CALLS = (
+    Call(
+        kind="market.offer",
+        title="Put units of a resource up for sale",
+        payload=Offer,
+        signers=(_PROVIDER,),
+        failures={
+            "unknown-resource": "the resource is registered",
+            "not-owner": "it is the actor's own",
+            "not-attested": "the resource is attested as it is described now",
+            "over-attested": "no more is offered than is attested",
+            "window-in-past": "the window ends after the block's time",
+            "unknown-venue": "the venue is an industry node in good standing",
+            "wrong-sector": "the resource is of the venue's sector",
+        },
+        handler=offer,
+        changes="the offer; the provider's account",
+        events=("market.offered",),
+    ),
+    Call(
+        kind="market.withdraw_offer",
+        title="End an offer",
+        payload=WithdrawOffer,
+        signers=(_PROVIDER,),
+        failures={
+            "unknown-offer": "the offer exists",
+            "not-owner": "it is the actor's own",
+            "wrong-state": "its life has this step from where it stands",
+        },
+        handler=withdraw,
+        changes="the offer; the provider's account",
+        events=("market.offer_withdrawn",),
+        tolerates=("suspended", "expired"),
+    ),
+)
+
+DUE = (
+    Due(
+        action="market.expire_offer",
+        title="An offer whose window is over ends",
+        clock="time",
+        handler=expire,
+        changes="the offer",
+        events=("market.offer_expired",),
+    ),
+)
+
+TABLES = (OFFERS,)

@@ -1,0 +1,159 @@
+"""Takings: a consumer takes units of an offer, for now or ahead, which makes a lease at once.
+
+1. What is taken for now starts in this moment; what is reserved ahead starts at `starts_ms`. Either
+   starts within the offer's window, and lies within the attestation to its end.
+2. The hold covers at least `hold_epochs` of full use, or the whole lease where that is shorter.
+3. A taking may name an open demand of the same consumer. Then it is as the demand wants it, meets
+   a part of it, and its hold comes out of the demand's budget.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.agreement import Terms, compute_window
+from contracts.billing import compute_cost
+from contracts.calendar import compute_peak
+from contracts.call import Call, Role
+from contracts.context import Context
+from contracts.demand import DemandRecord, is_open, is_part, load_demand
+from contracts.errors import require
+from contracts.match import apply_match, check_capacity
+from contracts.needs import is_fit, is_region_fit
+from contracts.offer import OfferRecord, load_offer
+from contracts.payload import Amount, DemandId, OfferId, Payload, Seconds, StartMs, Units
+from contracts.resource import Resource, is_attested, load_resource
+from contracts.standing import is_active
+from ledger.code import parse_code
+
+
+class Take(Payload):
+    """Units of an offer, for a time, with money to begin with."""
+
+    demand: DemandId | Literal[""] = Field(description="id of a demand, or empty")
+    hold_micro_yuan: Amount
+    offer: OfferId
+    seconds: Seconds
+    starts_ms: StartMs
+    units: Units
+
+
+def take(ctx: Context, call: Take) -> None:
+    """Take units of an offer: a lease, and a hold of the consumer's money, in one step."""
+    # who may: any consumer
+    _, record = load_offer(ctx, call.offer)
+
+    # what must hold
+    resource = load_resource(ctx, record["resource"])
+    starts_ms = call.starts_ms or None
+    _check_offer(ctx, call, record, resource)
+    _check_capacity(ctx, call, record, resource)
+    if call.demand:
+        _check_demand(ctx, call, record, resource)
+    duration_ms = min(call.seconds * 1000, ctx.rules["hold_epochs"] * ctx.rules["meter_epoch_ms"])
+    least = compute_cost(call.units, record["price_micro_yuan"], duration_ms)
+    require(call.hold_micro_yuan >= least, "hold-too-small")
+
+    # what changes
+    terms = Terms(
+        consumer=ctx.actor,
+        demand=call.demand,
+        descriptor_version=resource["version"],
+        held_micro_yuan=call.hold_micro_yuan,
+        notice_seconds=record["notice_seconds"],
+        offer=call.offer,
+        price_micro_yuan=record["price_micro_yuan"],
+        provider=record["provider"],
+        resource=record["resource"],
+        seconds=call.seconds,
+        sla_class=record["sla_class"],
+        starts_ms=starts_ms,
+        units=call.units,
+        venue=record["venue"],
+    )
+    apply_match(ctx, terms, "take")
+
+
+def _check_offer(ctx: Context, call: Take, record: OfferRecord, resource: Resource) -> None:
+    """The offer is there to be taken, so and now (rule 1)."""
+    require(record["state"] == "open" and ctx.time_ms < record["ends_ms"], "offer-closed")
+    require(is_active(ctx, record["provider"]), "provider-not-active")
+    require(is_attested(ctx, resource), "not-attested")
+    require(record["descriptor_version"] == resource["version"], "offer-stale")
+    require(not call.starts_ms or call.starts_ms > ctx.time_ms, "start-in-past")
+    start_ms = call.starts_ms or ctx.time_ms
+    require(record["starts_ms"] <= start_ms < record["ends_ms"], "outside-window")
+    fits = record["minimum_seconds"] <= call.seconds <= record["maximum_seconds"]
+    require(fits, "time-outside-offer")
+    require(call.units >= record["minimum_units"], "below-minimum")
+
+
+def _check_capacity(ctx: Context, call: Take, record: OfferRecord, resource: Resource) -> None:
+    """Offer and resource have as many units, for as long."""
+    window = compute_window(ctx, call.starts_ms or None, call.seconds)
+    require(window[1] <= resource["attested_until_ms"], "beyond-attestation")
+    sold = compute_peak(ctx, call.offer, *window)
+    require(sold + call.units <= record["units"], "not-enough-units")
+    check_capacity(ctx, record["resource"], resource, call.units, window)
+
+
+def _check_demand(ctx: Context, call: Take, record: OfferRecord, resource: Resource) -> None:
+    """Rule 3."""
+    _, wanted = load_demand(ctx, call.demand)
+    require(wanted["consumer"] == ctx.actor, "not-owner")
+    require(is_open(ctx, wanted), "demand-closed")
+    require(_is_wanted(ctx, call, record, resource, wanted), "demand-mismatch")
+    require(call.hold_micro_yuan <= wanted["held_micro_yuan"], "over-budget")
+
+
+def _is_wanted(
+    ctx: Context, call: Take, record: OfferRecord, resource: Resource, wanted: DemandRecord
+) -> bool:
+    needs, start_ms = wanted["needs"], call.starts_ms or ctx.time_ms
+    return (
+        parse_code(record["resource"]).resource_class == wanted["resource_class"]
+        and record["venue"] == wanted["venue"]
+        and record["price_micro_yuan"] <= wanted["ceiling_micro_yuan"]
+        and record["sla_class"] >= needs["sla_class"]
+        and call.seconds == wanted["seconds"]
+        and wanted["earliest_ms"] <= start_ms <= wanted["latest_ms"]
+        and is_part(wanted, call.units)
+        and is_region_fit(needs, record["resource"])
+        and is_fit(needs, resource["descriptor"])
+    )
+
+
+CALLS = (
+    Call(
+        kind="market.take",
+        title="Take units of an offer, which makes a lease and its hold",
+        payload=Take,
+        signers=(Role("consumer", "U"),),
+        failures={
+            "unknown-offer": "the offer exists",
+            "offer-closed": "the offer is open and its window not over",
+            "provider-not-active": "the provider is in good standing",
+            "not-attested": "the resource is attested as it is described now",
+            "offer-stale": "the resource is described as it was when it was offered",
+            "start-in-past": "what is reserved ahead starts after the block's time",
+            "outside-window": "the lease starts within the offer's window",
+            "time-outside-offer": "the time is one that the offer allows",
+            "below-minimum": "it is no smaller part than the offer allows",
+            "beyond-attestation": "the resource is attested up to the end of the lease's window",
+            "not-enough-units": "the offer has as many units left at every instant of the window",
+            "over-capacity": "the resource has as many units free at every instant of the window",
+            "calendar-full": "the resource's calendar has room for one more reservation",
+            "unknown-demand": "the demand exists",
+            "not-owner": "it is the actor's own",
+            "demand-closed": "the demand is open",
+            "demand-mismatch": "what is taken is what the demand wants, and a part of it",
+            "over-budget": "the budget of the demand covers the hold",
+            "hold-too-small": "the hold covers `hold_epochs` of full use, or the whole lease",
+            "insufficient-balance": "the balance covers the amount",
+        },
+        handler=take,
+        changes="the lease; the consumer's account, and where a demand is named that too, since it "
+        "is met in part and pays",
+        events=("lease.matched", "market.demand_met"),
+    ),
+)
