@@ -8,6 +8,7 @@ place.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from ledger.codec import Value
 from ledger.primitives import Digest
@@ -25,6 +26,18 @@ class Rules:
         return self.integers[name]
 
 
+class Trail(Protocol):
+    """What the last blocks up to the parent showed (`ledger.trail`)."""
+
+    def is_live(self, code: str, blocks: int) -> bool:
+        """Whether one of the last `blocks` blocks shows that somebody is alive."""
+        ...
+
+    def get_state_root(self, height: int) -> Digest | None:
+        """The state after one of the last blocks; None where it is none of them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What all items of one block share. Times are milliseconds, of the block.
@@ -38,6 +51,7 @@ class Scope:
     working_ms: int
     genesis_hash: Digest
     rules: Rules
+    trail: Trail
 
 
 class Context:
@@ -84,6 +98,11 @@ class Context:
     def rules(self) -> Rules:
         """The rules in force."""
         return self.scope.rules
+
+    @property
+    def trail(self) -> Trail:
+        """What the last blocks showed."""
+        return self.scope.trail
 
     def get(self, key: bytes) -> Value:
         """The value of a record, or None."""

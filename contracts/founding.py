@@ -242,11 +242,13 @@ def _make_node(founder: FounderLike, identity: Certificate) -> NodeRecord:
     if (peer.subject, peer.issuer, peer.is_authority) != (founder.code, founder.code, False):
         raise FoundingError(f"the peer certificate of {founder.code} is for another")
     return {
+        "activates_ms": 0,
         "http_endpoint": founder.http_endpoint,
         "peer_certificate": peer.der,
         "peer_endpoint": founder.peer_endpoint,
         "peer_key": peer.public_key,
         "rules": RULES_VERSION,
         "status": ACTIVE,
+        "through": "",
         "validator_key": founder.validator_key or b"",
     }

@@ -24,7 +24,6 @@ from contracts.call import Call, Role
 from contracts.certification import CERTIFICATE_FAILURES, check_certificate
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
 from contracts.payload import (
     Der,
     IdentityCode,
@@ -37,7 +36,6 @@ from contracts.payload import (
 )
 from contracts.standing import (
     IDENTITIES,
-    LIFE,
     OWNERS,
     ROOT_KEY,
     Identity,
@@ -164,33 +162,30 @@ def register(ctx: Context, call: Register) -> None:
 
 def suspend(ctx: Context, call: Suspend) -> None:
     """Stop the new business of an identity."""
-    # who may, and what must hold
-    identity = _require_issued(ctx, call.code)
-    status = compute_next(LIFE, identity["status"], "suspend")
+    # who may
+    _require_issued(ctx, call.code)
 
-    # what changes
-    _apply_status(ctx, call.code, identity, status, call.reason, call.note)
+    # what must hold, and what changes
+    nodes.apply_identity_step(ctx, call.code, "suspend", ctx.actor, call.reason, call.note)
 
 
 def resume(ctx: Context, call: Resume) -> None:
     """Lift a suspension."""
-    # who may, and what must hold
+    # who may
     identity = _require_issued(ctx, call.code)
     require(identity["actor"][0] != "N" or ctx.actor[0] == "N", "not-issuer")
-    status = compute_next(LIFE, identity["status"], "resume")
 
-    # what changes
-    _apply_status(ctx, call.code, identity, status, "resumed", call.note)
+    # what must hold, and what changes
+    nodes.apply_identity_step(ctx, call.code, "resume", ctx.actor, "resumed", call.note)
 
 
 def revoke(ctx: Context, call: Revoke) -> None:
     """End an identity for ever."""
-    # who may, and what must hold
-    identity = _require_issued(ctx, call.code)
-    status = compute_next(LIFE, identity["status"], "revoke")
+    # who may
+    _require_issued(ctx, call.code)
 
-    # what changes
-    _apply_status(ctx, call.code, identity, status, call.reason, call.note)
+    # what must hold, and what changes
+    nodes.apply_identity_step(ctx, call.code, "revoke", ctx.actor, call.reason, call.note)
 
 
 def rotate(ctx: Context, call: Rotate) -> None:
@@ -281,16 +276,6 @@ def _require_issued(ctx: Context, code: str) -> Identity:
     return identity
 
 
-def _apply_status(
-    ctx: Context, code: str, identity: Identity, status: str, reason: str, note: str
-) -> None:
-    nodes.apply_identity_status(ctx, code, status)
-    changed: Identity = {**identity, "actor": ctx.actor, "reason": reason, "status": status}
-    IDENTITIES.put(ctx, make_identity_key(code), changed)
-    about = (code, ctx.actor, identity["issuer"])
-    ctx.emit(f"identity.{status}", about, note=note, reason=reason)
-
-
 _ISSUER = Role("issuer (national or regional node)", "NR")
 _NEW_KEY = Role("key: of the new identity key", "k")
 CALLS = (
@@ -322,7 +307,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
             "wrong-state": "its life has this step from where it stands",
-            "too-few-validators": "no fewer than `minimum_validators` active validators are left",
+            **nodes.STATUS_FAILURES,
         },
         handler=suspend,
         changes="the identity, and its node if it has one; the actor's account",
@@ -337,6 +322,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
             "wrong-state": "its life has this step from where it stands",
+            "too-few-live": nodes.STATUS_FAILURES["too-few-live"],
         },
         handler=resume,
         changes="the identity, and its node if it has one; the actor's account",
@@ -351,7 +337,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
             "wrong-state": "its life has this step from where it stands",
-            "too-few-validators": "no fewer than `minimum_validators` active validators are left",
+            **nodes.STATUS_FAILURES,
         },
         handler=revoke,
         changes="the identity, and its node if it has one; the actor's account",

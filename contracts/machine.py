@@ -25,7 +25,7 @@ from contracts.account import (
     make_account,
     make_account_key,
 )
-from contracts.context import Context, Scope
+from contracts.context import Context, Scope, Trail
 from contracts.errors import CallError, Failure
 from contracts.guards import guard_block
 from contracts.nodes import VALIDATORS_PREFIX, Node, compute_peers, compute_validators, get_node
@@ -67,13 +67,14 @@ CLOCKS: Final = ("time", "working")
 
 @dataclass(frozen=True, slots=True)
 class BlockInput:
-    """What a block executes; times are milliseconds."""
+    """What a block executes; times are milliseconds, the trail is that of its parent."""
 
     height: int
     time_ms: int
     parent_time_ms: int
     transactions: Sequence[Transaction]
     genesis_hash: Digest
+    trail: Trail
 
 
 @dataclass(slots=True)
@@ -110,6 +111,7 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
         working_ms=block.time_ms - _compute_lost_ms(parent, block),
         genesis_hash=block.genesis_hash,
         rules=load_current(parent, block.height),
+        trail=block.trail,
     )
     due = _execute_due(scope, layer, block)
     results = [

@@ -32,6 +32,8 @@ class RulesRecord(TypedDict):
 
 
 VERSION_1: Final[Mapping[str, int]] = {
+    # How long a connected node waits before it is tried again whether it can take part.
+    "activation_retry_ms": 30_000,
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
     # How long the proposal of a ballot stands open, in working time.
@@ -50,6 +52,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "incident_window_ms": 24 * 3_600_000,
     # What one bank may have issued at most; it keeps every sum of money within 63 bits.
     "issued_limit_micro_yuan": 10**16,
+    # Of how many of the last blocks one must show that a validator is alive, at most 256.
+    "liveness_blocks": 128,
     # The length of a meter epoch.
     "meter_epoch_ms": 3_600_000,
     # Below how many the active regional nodes may not be brought.
@@ -84,6 +88,7 @@ _TEN_YEARS_MS: Final = 10 * 366 * 86_400_000
 _MOST_OF_UNIT: Final = {"_ms": _TEN_YEARS_MS, "_bp": 10_000, "_micro_yuan": 10**16}
 _MOST: Final = 1 << 31
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    "liveness_blocks": (16, 256),
     "minimum_validators": (4, 34),
     "root_supermajority_bp": (6_700, 10_000),
 }

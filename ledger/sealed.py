@@ -8,6 +8,7 @@ from ledger.block import Block
 from ledger.merkle import Accumulator
 from ledger.result import Result
 from ledger.state import Layer
+from ledger.trail import Trail
 from ledger.transaction import Transaction
 from ledger.tree import Overlay
 
@@ -16,8 +17,9 @@ from ledger.tree import Overlay
 class SealedBlock:
     """A block, its transactions, their results and what they changed.
 
-    `history_before` is the accumulator over all earlier headers. `layer` and `tree` stand on
-    the parent's until the block is final and folded into the store's state.
+    `history_before` is the accumulator over all earlier headers, `trail` what the last blocks up to
+    this one showed. `layer` and `tree` stand on the parent's until the block is final and folded
+    into the store's state.
     """
 
     block: Block
@@ -27,6 +29,7 @@ class SealedBlock:
     layer: Layer
     tree: Overlay
     history_before: Accumulator
+    trail: Trail
 
     @property
     def history(self) -> Accumulator:

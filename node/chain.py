@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from ledger.trail import Trail
 from ledger.transaction import Transaction
 from node.errors import make_fork
 from node.execution import Parent, parent_of_sealed, parent_of_store
 
 
 class Chain:
-    """Sealed blocks by hash, above the store's last final block."""
+    """Sealed blocks by hash, above the store's last final block; `trail` is that one's."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, trail: Trail) -> None:
         self.store = store
+        self._trail = trail
         self._sealed: dict[Digest, SealedBlock] = {}
         self._ids: dict[Digest, frozenset[Digest]] = {}
         self._transactions: dict[Digest, dict[Digest, Transaction]] = {}  # of each block, by hash
@@ -44,7 +46,7 @@ class Chain:
         sealed = self._sealed.get(hash_)
         if sealed is not None:
             return parent_of_sealed(sealed)
-        return parent_of_store(self.store) if hash_ == self.store.hash else None
+        return parent_of_store(self.store, self._trail) if hash_ == self.store.hash else None
 
     def add(self, sealed: SealedBlock) -> None:
         """Keep an executed block whose parent is here."""
@@ -103,6 +105,7 @@ class Chain:
     def fold(self, blocks: list[SealedBlock]) -> None:
         """Decided blocks are on disk: their children stand on the store now."""
         self.store.fold(blocks)
+        self._trail = blocks[-1].trail
         last = blocks[-1].block.hash
         for sealed in blocks:
             assert self._decided[0] is sealed

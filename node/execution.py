@@ -17,18 +17,21 @@ from ledger.primitives import Code, Digest, Epoch, Height, TimeMs, View
 from ledger.sealed import SealedBlock
 from ledger.state import Layer, Reader
 from ledger.store import Store
+from ledger.trail import Trail
 from ledger.transaction import Transaction
+from node.trail import extend_trail
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What a child block is made on; `history` has the parent's own header in it."""
+    """What a child block is made on; `history` and `trail` have the parent itself in them."""
 
     hash: Digest
     header: Header
     state: Reader
     tree: tree.View
     history: Accumulator
+    trail: Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,18 @@ class Frame:
     parent_certificate: bytes
 
 
-def parent_of_store(store: Store) -> Parent:
-    """The last final block as a parent."""
-    return Parent(store.hash, store.header, store.state, store.tree, store.history_accumulator)
+def parent_of_store(store: Store, trail: Trail) -> Parent:
+    """The last final block as a parent; the trail is its own."""
+    assert trail.steps[-1].height == store.height
+    return Parent(
+        store.hash, store.header, store.state, store.tree, store.history_accumulator, trail
+    )
 
 
 def parent_of_sealed(sealed: SealedBlock) -> Parent:
     """An unfinalized block as a parent."""
-    return Parent(sealed.block.hash, sealed.block.header, sealed.layer, sealed.tree, sealed.history)
+    block = sealed.block
+    return Parent(block.hash, block.header, sealed.layer, sealed.tree, sealed.history, sealed.trail)
 
 
 def execute_block(
@@ -69,6 +76,7 @@ def execute_block(
             parent_time_ms=above.time_ms,
             transactions=transactions,
             genesis_hash=genesis_hash,
+            trail=parent.trail,
         ),
     )
     overlay = tree.seal(parent.tree, output.layer)
@@ -101,6 +109,7 @@ def execute_block(
         layer=output.layer,
         tree=overlay,
         history_before=parent.history,
+        trail=extend_trail(parent.trail, header, frame.parent_certificate, tuple(validators.codes)),
     )
 
 

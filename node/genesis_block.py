@@ -9,6 +9,7 @@ from ledger.merkle import EMPTY_ROOT, Accumulator
 from ledger.primitives import Epoch, Height, View
 from ledger.sealed import SealedBlock
 from ledger.state import Empty, Layer
+from ledger.trail import Step, Trail
 from ledger.tree import Tree
 
 
@@ -48,4 +49,8 @@ def compute_genesis_block(genesis: Genesis) -> SealedBlock:
         layer=layer,
         tree=overlay,
         history_before=Accumulator(),
+        trail=Trail(
+            (Step(header.height, header.state_root, ()),),
+            tuple(code for code, _ in genesis.validators),
+        ),
     )

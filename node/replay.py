@@ -26,9 +26,16 @@ from ledger.state import Reader
 from ledger.store import Store, StoredBlock
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import NodeError
-from node.execution import Frame, compute_validator_set, execute_block, parent_of_store
+from node.execution import (
+    Frame,
+    Parent,
+    compute_validator_set,
+    execute_block,
+    parent_of_store,
+)
 from node.genesis_block import compute_genesis_block
 from node.judge import resolve_keys
+from node.trail import load_trail
 
 
 class ReplayError(NodeError):
@@ -105,6 +112,7 @@ def replay(
 
 def _execute_all(genesis: Genesis, store: Store, again: Store) -> Iterator[SealedBlock]:
     validators = ValidatorSet(genesis.validators)
+    trail = load_trail(again, genesis)
     for height in range(1, store.height + 1):
         stored = store.get_block(height)
         if stored is None:
@@ -112,7 +120,7 @@ def _execute_all(genesis: Genesis, store: Store, again: Store) -> Iterator[Seale
                 f"block {height} is not in this store: replay that of an archive, which keeps all"
             )
         try:
-            sealed = _execute(genesis, stored, again, validators)
+            sealed = _execute(genesis, stored, parent_of_store(again, trail), validators)
             _check_results(store, sealed)
             following = _check_certificate(genesis, store, sealed, validators)
         except LedgerError as error:
@@ -121,19 +129,19 @@ def _execute_all(genesis: Genesis, store: Store, again: Store) -> Iterator[Seale
         again.commit([sealed], store.get_finalization(height) or b"", pairs)
         again.fold([sealed])
         yield sealed
-        validators = following
+        validators, trail = following, sealed.trail
 
 
 def _execute(
-    genesis: Genesis, stored: StoredBlock, again: Store, validators: ValidatorSet
+    genesis: Genesis, stored: StoredBlock, parent: Parent, validators: ValidatorSet
 ) -> SealedBlock:
     header = stored.header
     transactions = [decode_transaction(raw, genesis.chain) for raw in stored.transactions]
-    _check_signatures(genesis, again.state, header.height, transactions)
+    _check_signatures(genesis, parent.state, header.height, transactions)
     frame = Frame(
         header.epoch, header.view, header.time_ms, header.proposer, stored.parent_certificate
     )
-    sealed = execute_block(parent_of_store(again), frame, transactions, validators, genesis.hash)
+    sealed = execute_block(parent, frame, transactions, validators, genesis.hash)
     if sealed.block.header_bytes != stored.header_bytes:
         other = [
             name

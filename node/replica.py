@@ -57,6 +57,7 @@ from node.ports import Ports
 from node.propose import Proposer
 from node.serving import Serving
 from node.sync import Sync, block_of_body
+from node.trail import load_trail
 
 _log = logging.getLogger("suanlian.replica")
 MAX_OFFERED = 256
@@ -116,7 +117,7 @@ class Replica:
         self._recovered: core_journal.Journal | None = None
         self.voter_key: PublicKey | None = None  # of this epoch, where this peer holds it
         self.has_stopped = False
-        self.chain = Chain(store)
+        self.chain = Chain(store, load_trail(store, genesis))
         self.mempool = Mempool(limits)
         self.outbox = Outbox(ports.write_journal)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)

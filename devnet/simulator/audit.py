@@ -25,6 +25,7 @@ from ledger.transaction import Transaction, decode_transaction
 from node.execution import Frame, compute_validator_set, execute_block, parent_of_store
 from node.judge import resolve_keys
 from node.port import Phase, Status
+from node.trail import load_trail
 
 _SHARED_TABLES = b"bdhiknrstv"  # all but certificates, of which each peer has its own
 
@@ -165,7 +166,7 @@ def check_replay(process: Process, first: SealedBlock) -> None:
     source = process.replica.store
     genesis = process.replica.genesis
     target = Store(SimulatedDisk(), first)
-    validators = compute_validator_set(target.state)
+    validators, trail = compute_validator_set(target.state), first.trail
     for height in range(1, source.height + 1):
         stored = source.get_block(height)
         if stored is None:
@@ -175,7 +176,9 @@ def check_replay(process: Process, first: SealedBlock) -> None:
             header.epoch, header.view, header.time_ms, header.proposer, stored.parent_certificate
         )
         items = [decode_transaction(raw, genesis.chain) for raw in stored.transactions]
-        sealed = execute_block(parent_of_store(target), frame, items, validators, genesis.hash)
+        sealed = execute_block(
+            parent_of_store(target, trail), frame, items, validators, genesis.hash
+        )
         _compare(process.code, stored, sealed)
         broken = invariants.check_step(target.state, sealed.layer)
         if broken:
@@ -185,6 +188,9 @@ def check_replay(process: Process, first: SealedBlock) -> None:
         members = list(zip(validators.codes, validators.keys, strict=True))
         target.commit([sealed], b"replayed", members if header.is_last_of_epoch else ())
         target.fold([sealed])
+        trail = sealed.trail
+    if trail != load_trail(source, genesis):
+        raise Violation("StateRoots", f"the trail of {process.code} is another when replayed")
 
 
 def _compare(code: str, stored: StoredBlock, sealed: SealedBlock) -> None:

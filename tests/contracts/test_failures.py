@@ -10,6 +10,7 @@ from tests.contracts.failures import (
     identity,
     lease,
     market,
+    membership,
     metering,
     monitoring,
     observation,
@@ -26,6 +27,7 @@ from tests.contracts.trade import Trade
 # Importing a module declares its cases.
 MODULES = (
     identity,
+    membership,
     standards,
     resource,
     pool,

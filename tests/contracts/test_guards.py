@@ -18,7 +18,7 @@ from contracts.standing import IDENTITIES
 from contracts.table import Table
 from ledger.state import Layer
 from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, UNITS, YUAN, Trade
-from tests.contracts.world import BANK, GENESIS_HASH, GUIZHOU, World
+from tests.contracts.world import BANK, GENESIS_HASH, GUIZHOU, FakeTrail, World
 
 
 class Block:
@@ -28,7 +28,9 @@ class Block:
         self.world = world
         self.layer = Layer(world.state)
         rules = load_current(world.state, world.height)
-        scope = Scope(world.height + 1, world.time_ms, world.time_ms, GENESIS_HASH, rules)
+        scope = Scope(
+            world.height + 1, world.time_ms, world.time_ms, GENESIS_HASH, rules, FakeTrail(0)
+        )
         self.ctx = Context(scope, self.layer, 0, GENESIS_HASH, ())
 
     def change(self, table: Table[Any], key: bytes, **changes: object) -> "Block":

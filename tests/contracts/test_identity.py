@@ -3,10 +3,9 @@
 import pytest
 
 from contracts import machine
-from contracts.identity import LIFE
 from contracts.life import compute_terminal
 from contracts.nodes import NODES
-from contracts.standing import make_identity_key
+from contracts.standing import LIFE, make_identity_key
 from ledger.code import compose_code
 from ledger.crypto import SigningKey
 from ledger.transaction import key_signer

@@ -16,6 +16,7 @@ from tests.contracts.world import (
     GENESIS_HASH,
     GUIZHOU,
     HOUR_MS,
+    FakeTrail,
     World,
 )
 
@@ -232,7 +233,12 @@ def test_the_same_block_twice_is_the_same() -> None:
         world.make("market.take", CONSUMER, **trade.take_data(units=7_000)),
     ]
     block = machine.BlockInput(
-        world.height + 1, world.time_ms + 90_000, world.time_ms, calls, GENESIS_HASH
+        world.height + 1,
+        world.time_ms + 90_000,
+        world.time_ms,
+        calls,
+        GENESIS_HASH,
+        FakeTrail(world.height),
     )
     one, two = (machine.execute_block(world.state, block) for _ in range(2))
     assert [result.encode() for result in one.results] == [
@@ -260,6 +266,7 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
             world.time_ms + 1000 * (number - 1),
             [world.make("market.take", CONSUMER, **take)],
             GENESIS_HASH,
+            FakeTrail(world.height),
         )
         output = machine.execute_block(reader, block)  # type: ignore[arg-type]
         assert output.results[0].code == "ok"

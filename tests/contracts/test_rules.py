@@ -18,12 +18,12 @@ from contracts.rules import (
     make_rules_key,
 )
 from ledger.state import Layer
-from tests.contracts.world import GENESIS_HASH, World, make_founding
+from tests.contracts.world import GENESIS_HASH, FakeTrail, World, make_founding
 
 
 def look(world: World) -> Context:
     rules = load_current(world.state, world.height)
-    scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules)
+    scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules, FakeTrail(0))
     return Context(scope, Layer(world.state), 0, GENESIS_HASH, ())
 
 

@@ -14,14 +14,15 @@ from contracts.standards import (
 )
 from ledger.state import Layer
 from tests.contracts.failures.standards import WITHDRAWAL, declaration, publication
-from tests.contracts.world import GENESIS_HASH, GUIZHOU, NATIONAL, SICHUAN, World
+from tests.contracts.world import GENESIS_HASH, GUIZHOU, NATIONAL, SICHUAN, FakeTrail, World
 
 DOCS = Path(__file__).parents[2]
 
 
 def look(world: World) -> Context:
     rules = load_current(world.state, world.height)
-    scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules)
+    trail = FakeTrail(world.height)
+    scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules, trail)
     return Context(scope, Layer(world.state), 0, GENESIS_HASH, ())
 
 

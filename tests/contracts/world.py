@@ -121,6 +121,25 @@ def make_founding(**rules: int) -> Founding:
     return Founding(make_root_certificate(), founders, rules={**VERSION_1, **rules})
 
 
+@dataclass
+class FakeTrail:
+    """A trail on which everybody is alive but those who are silent."""
+
+    height: int
+    silent: Sequence[str] = ()
+
+    def is_live(self, code: str, blocks: int) -> bool:
+        return code not in self.silent
+
+    def get_state_root(self, height: int) -> Digest | None:
+        return make_state_root(height) if 0 <= height <= self.height else None
+
+
+def make_state_root(height: int) -> Digest:
+    """What the small world takes for the state root of a block."""
+    return sha256(b"state %d" % height)
+
+
 def check_declared(kind: str, result: Result) -> None:
     """A call fails and speaks only as its declaration says."""
     assert len(result.encode()) < 1 << 20
@@ -143,6 +162,7 @@ class World:
     keys: dict[str, SigningKey] = field(default_factory=dict)
     layer: Layer | None = None
     results: list[Result] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
     def make(self, kind: str, signers: Sequence[str] | str, **data: Value) -> Transaction:
         """A transaction whose signatures nobody looks at."""
@@ -169,7 +189,10 @@ class World:
             self.time_ms + after_ms,
             self.height + 1,
         )
-        block = machine.BlockInput(self.height, self.time_ms, parent_ms, transactions, GENESIS_HASH)
+        trail = FakeTrail(self.height - 1, self.silent)
+        block = machine.BlockInput(
+            self.height, self.time_ms, parent_ms, transactions, GENESIS_HASH, trail
+        )
         output = machine.execute_block(self.state, block)
         for transaction, result in zip(transactions, output.results, strict=False):
             check_declared(transaction.kind, result)
@@ -199,6 +222,12 @@ class World:
     def outage(self, duration_ms: int) -> list[Result]:
         """Nothing for a while, then an empty block."""
         return self.block(after_ms=duration_ms)
+
+    def given(self, *items: tuple[bytes, Value]) -> None:
+        """Let records stand that no call made, with what derives from them."""
+        for key, value in items:
+            self.state.records[key] = Record(value, 1, self.height, 0, 0, b"")
+        self.state.derived = rebuild_derived(self.state)
 
     def value(self, key: bytes) -> Any:
         """The value of a record."""

@@ -26,6 +26,7 @@ from ledger.result import Result
 from ledger.sealed import SealedBlock
 from ledger.state import Layer
 from ledger.store import Store
+from ledger.trail import Step, Trail
 from ledger.transaction import Transaction, compose_body, decode_transaction, sign_body
 from ledger.x509 import issue_certificate
 from tests.ledger.memory import MemoryDisk
@@ -130,6 +131,7 @@ def seal_block(header: Header, layer: Layer, **parts: Any) -> SealedBlock:
         layer=layer,
         tree=parts["overlay"],
         history_before=parts.get("history", Accumulator()),
+        trail=Trail((Step(header.height, header.state_root, ()),), ()),
     )
 
 

@@ -19,7 +19,7 @@ from ledger.sealed import SealedBlock
 from ledger.store import Store
 from ledger.transaction import Transaction, compose_body, decode_transaction, sign_body
 from node.chain import Chain
-from node.execution import Frame, Parent, execute_block, parent_of_sealed, parent_of_store
+from node.execution import Frame, Parent, execute_block, parent_of_sealed
 from node.frames import Frame as NetworkFrame
 from node.journal import Journal
 from node.judge import Judge, resolve_keys
@@ -141,7 +141,7 @@ class Stage:
         self.store = Store(self.disk, self.population.first)
         self.ports = FakePorts(self.domain, self.store)
         self.journal = Journal(self.ports.journal)
-        self.chain = Chain(self.store)
+        self.chain = Chain(self.store, self.population.first.trail)
         self.mempool = Mempool(limits or MempoolLimits())
         self.validators = ValidatorSet(self.genesis.validators)
         self.executed: list[SealedBlock] = []
@@ -203,7 +203,11 @@ class Stage:
 
     def parent(self, above: SealedBlock | None = None) -> Parent:
         """An executed block as a parent; the store's last without one."""
-        return parent_of_store(self.store) if above is None else parent_of_sealed(above)
+        if above is not None:
+            return parent_of_sealed(above)
+        parent = self.chain.find_parent(self.store.hash)
+        assert parent is not None
+        return parent
 
     def make(
         self,

@@ -123,6 +123,12 @@ def _(trade: Trade) -> Attempt:
     return NATIONAL, {"code": GUANGDONG, **SUSPENSION}
 
 
+@case("identity.suspend", "too-few-live")
+def _(trade: Trade) -> Attempt:
+    trade.world.silent = [BEIJING, SICHUAN]
+    return NATIONAL, {"code": GUANGDONG, **SUSPENSION}
+
+
 @case("identity.resume", "unknown-identity")
 def _(trade: Trade) -> Attempt:
     return GUIZHOU, {"code": PROVIDER, "note": ""}
@@ -139,6 +145,13 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
     return GUIZHOU, {"code": PROVIDER, "note": ""}
+
+
+@case("identity.resume", "too-few-live")
+def _(trade: Trade) -> Attempt:
+    trade.world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
+    trade.world.silent = [BEIJING]
+    return NATIONAL, {"code": SICHUAN, "note": ""}
 
 
 @case("identity.revoke", "unknown-identity")
@@ -162,6 +175,12 @@ def _(trade: Trade) -> Attempt:
 @case("identity.revoke", "too-few-validators")
 def _(trade: Trade) -> Attempt:
     trade.world.do("identity.revoke", NATIONAL, code=SICHUAN, **REVOCATION)
+    return NATIONAL, {"code": GUANGDONG, **REVOCATION}
+
+
+@case("identity.revoke", "too-few-live")
+def _(trade: Trade) -> Attempt:
+    trade.world.silent = [BEIJING, SICHUAN]
     return NATIONAL, {"code": GUANGDONG, **REVOCATION}
 
 

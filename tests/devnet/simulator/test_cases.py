@@ -77,7 +77,7 @@ def test_due_work_has_its_block_when_its_time_comes() -> None:
     assert leases[0]["state"] == "matched"
     simulation.kernel.run_until(simulation.kernel.now_us + 6 * SECOND)
     (lease,) = (record.value for _, record in store.state.scan(LEASES.prefix))
-    assert (lease["state"], lease["reason"]) == ("failed", "not-activated")
+    assert (lease["state"], lease["reason"]) == ("failed", "not-dispatched")
     assert 0 <= lease["ended_ms"] - lease["deadline_ms"] < 50
 
 

@@ -1,0 +1,138 @@
+"""Nodes: who joins and leaves the validators, and what must be alive when they do."""
+
+import pytest
+
+from contracts import machine
+from contracts.invariants import check_invariants
+from contracts.nodes import LIFE, NODES, compute_quorum
+from contracts.rules import VERSION_1
+from ledger.result import Result
+from tests.contracts.failures.cases import SUSPENSION
+from tests.contracts.newcomer import HEBEI, INDUSTRY_NODE, admit, connection, declare
+from tests.contracts.world import BEIJING, GUIZHOU, NATIONAL, REGIONS, SICHUAN, World
+
+RETRY_MS = VERSION_1["activation_retry_ms"]
+
+
+def status(world: World, code: str = HEBEI) -> str:
+    return str(world.value(NODES.make_key(code))["status"])
+
+
+def validators(world: World) -> list[str]:
+    return [code for code, _ in machine.compute_validators(world.state)]
+
+
+def connect(world: World, code: str = HEBEI, **changes: object) -> Result:
+    signers, data = connection(world, code, **changes)
+    return world.do("membership.connect", signers, **data)
+
+
+def set_up(world: World, code: str = HEBEI) -> World:
+    admit(world, code)
+    declare(world, code)
+    return world
+
+
+def test_an_admitted_region_votes_from_the_block_after_it_connected(world: World) -> None:
+    set_up(world)
+    assert validators(world) == sorted(REGIONS)
+    connect(world)
+    assert status(world) == "connected"
+    assert validators(world) == sorted(REGIONS)
+    (result,) = world.block()
+    assert result.events[0]["type"] == "membership.activated"
+    assert status(world) == "active"
+    assert validators(world) == sorted([*REGIONS, HEBEI])
+    assert world.block() == []
+    assert check_invariants(world.state) == []
+
+
+def test_a_connected_node_waits_until_enough_are_alive(world: World) -> None:
+    set_up(world)
+    world.silent = [BEIJING]  # five of six would be a quorum: four are alive
+    connect(world)
+    (result,) = world.block()
+    assert result.events[0]["data"] == {"reason": "too-few-live"}
+    assert world.wait(RETRY_MS - 1000, step_ms=10_000) == []
+    assert status(world) == "connected"
+    world.silent = []
+    (result,) = world.block()
+    assert (result.events[0]["type"], status(world)) == ("membership.activated", "active")
+    assert check_invariants(world.state) == []
+
+
+def test_a_connected_node_whose_identity_stands_badly_waits(world: World) -> None:
+    set_up(world)
+    connect(world)
+    suspension = world.make("identity.suspend", NATIONAL, code=HEBEI, **SUSPENSION)
+    world.silent = list(REGIONS)
+    assert world.block(suspension)[1].events[0]["type"] == "membership.waits"
+    assert status(world) == "connected"
+    world.silent = []
+    (result,) = world.block(after_ms=RETRY_MS)
+    assert result.events[0]["data"] == {"reason": "identity"}
+    world.do("identity.resume", NATIONAL, code=HEBEI, note="")
+    assert status(world) == "connected"
+    world.block(after_ms=RETRY_MS)
+    assert status(world) == "active"
+
+
+def test_an_industry_node_is_connected_through_a_region(world: World) -> None:
+    set_up(world, INDUSTRY_NODE)
+    world.silent = list(REGIONS)  # it has no vote: who else is alive does not matter
+    connect(world, INDUSTRY_NODE, through=BEIJING)
+    world.block()
+    node = world.value(NODES.make_key(INDUSTRY_NODE))
+    assert (node["status"], node["through"]) == ("active", BEIJING)
+    assert validators(world) == sorted(REGIONS)
+
+
+def test_revocation_retires_a_node_wherever_it_stands(world: World) -> None:
+    for step in ("admitted", "connected", "active", "suspended"):
+        world.silent = []
+        world.state.records.pop(NODES.make_key(HEBEI), None)
+        world.state.records.pop(b"identity\x00" + HEBEI.encode() + b"\x00", None)
+        set_up(world)
+        if step != "admitted":
+            connect(world)
+        if step in ("active", "suspended"):
+            world.block()
+        if step == "suspended":
+            world.do("identity.suspend", NATIONAL, code=HEBEI, **SUSPENSION)
+        assert status(world) == step
+        world.do("identity.revoke", NATIONAL, code=HEBEI, note="", reason="ceased")
+        assert status(world) == "retired"
+        assert world.block() == []
+        assert validators(world) == sorted(REGIONS)
+    assert check_invariants(world.state) == []
+
+
+def test_a_dead_member_may_go_and_a_live_one_may_not(world: World) -> None:
+    """Three of five are alive: without a dead one they are a quorum of four, two are not."""
+    world.silent = [SICHUAN, GUIZHOU]
+    refused = world.run("identity.suspend", NATIONAL, code=BEIJING, **SUSPENSION)
+    assert refused.code == "too-few-live"
+    world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
+    assert validators(world) == sorted({*REGIONS} - {SICHUAN})
+
+
+def test_who_comes_back_counts_as_a_member_and_not_as_alive(world: World) -> None:
+    world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
+    world.silent = [BEIJING]
+    resumption = {"code": SICHUAN, "note": ""}
+    assert world.run("identity.resume", NATIONAL, **resumption).code == "too-few-live"
+    world.silent = []
+    world.do("identity.resume", NATIONAL, **resumption)
+    assert validators(world) == sorted(REGIONS)
+
+
+@pytest.mark.parametrize(("n", "quorum"), [(1, 1), (4, 3), (5, 4), (6, 5), (7, 5), (34, 23)])
+def test_the_quorum_is_that_of_consensus(n: int, quorum: int) -> None:
+    assert compute_quorum(n) == quorum == n - (n - 1) // 3
+
+
+def test_retired_is_for_ever() -> None:
+    assert not [step for step in LIFE if step[0] == "retired"]
+    assert {start for (start, event) in LIFE if event == "retire"} == {
+        "admitted", "connected", "active", "suspended",
+    }  # fmt: skip
