@@ -192,7 +192,7 @@ def close(ctx: Context, call: Close) -> None:
         changed: Lease = {**named, "ends_ms": min(lease["ends_ms"], ctx.time_ms + notice_ms)}
         emit_about(ctx, "lease.reclaiming", call.lease, changed, ends_ms=changed["ends_ms"])
     else:
-        changed = _apply_end(ctx, call.lease, named, min(ctx.time_ms, compute_horizon(lease)))
+        changed = apply_end(ctx, call.lease, named, min(ctx.time_ms, compute_horizon(lease)))
     LEASES.put(ctx, key, changed)
 
 
@@ -248,7 +248,7 @@ def end(ctx: Context, key: bytes) -> None:
     named: Lease = {**lease, "state": state}
     if not lease["closed_by"]:
         named = {**named, "closed_by": BLOCK, "reason": reason}
-    LEASES.put(ctx, key, _apply_end(ctx, name, named, horizon_ms))
+    LEASES.put(ctx, key, apply_end(ctx, name, named, horizon_ms))
 
 
 def finish(ctx: Context, key: bytes) -> None:
@@ -258,6 +258,18 @@ def finish(ctx: Context, key: bytes) -> None:
     emit_about(ctx, "lease.unmetered", name, lease, lost_ms=lost_ms)
     changed: Lease = {**lease, "metered_ms": lease["ended_ms"]}
     LEASES.put(ctx, key, apply_ending(ctx, name, changed))
+
+
+def apply_end(ctx: Context, name: str, lease: Lease, ended_ms: int) -> Lease:
+    """A lease that ended and now waits for its receipts, or is closed at once."""
+    window_ms = load_version(ctx, lease["rules"])["settlement_window_ms"]
+    changed: Lease = {
+        **lease,
+        "deadline_ms": ctx.working_ms + window_ms,
+        "ended_ms": ended_ms,
+    }
+    emit_about(ctx, "lease.ended", name, changed, ended_ms=ended_ms, reason=lease["reason"])
+    return apply_ending(ctx, name, changed)
 
 
 def _check_dispatchers(ctx: Context, lease: Lease) -> None:
@@ -275,18 +287,6 @@ def _check_dispatchers(ctx: Context, lease: Lease) -> None:
         return
     require(second, "second-region-missing")
     require(second[1:3] == consumer[1:3], "wrong-region")
-
-
-def _apply_end(ctx: Context, name: str, lease: Lease, ended_ms: int) -> Lease:
-    """A lease that ended and now waits for its receipts, or is closed at once."""
-    window_ms = load_version(ctx, lease["rules"])["settlement_window_ms"]
-    changed: Lease = {
-        **lease,
-        "deadline_ms": ctx.working_ms + window_ms,
-        "ended_ms": ended_ms,
-    }
-    emit_about(ctx, "lease.ended", name, changed, ended_ms=ended_ms, reason=lease["reason"])
-    return apply_ending(ctx, name, changed)
 
 
 _PROVIDER = Role("provider", "P")

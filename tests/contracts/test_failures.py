@@ -13,6 +13,7 @@ from tests.contracts.failures import (
     membership,
     metering,
     monitoring,
+    move,
     observation,
     pool,
     resource,
@@ -42,6 +43,7 @@ MODULES = (
     help,
     security,
     amendment,
+    move,
 )
 
 
