@@ -30,7 +30,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_terminal
-from contracts.receipt import Challenge, Receipt
+from contracts.receipt import Challenge, Dispute, Receipt, get_disputes
 from contracts.table import Projection, Table, make_due_key, make_object_key
 
 BLOCK: Final = "block"  # the actor of what no party did
@@ -63,7 +63,7 @@ class Lease(TypedDict):
 
     `deadline_ms` is the working time up to which the lease waits, for its activation, for a
     refusal, for the answer to one, or for missing receipts. All time up to `metered_ms` has its
-    receipts; `epoch` is the number of the next one, `open` are those that wait or are contested,
+    receipts; `epoch` is the number of the next one, `open` are those that wait or are disputed,
     `receipt` is the one settled last. `settled` are the figures of the last epochs, oldest first;
     `challenges` the questions for samples that wait. `starts_ms` to `reserved_until_ms` is its
     window. `venue` is the industry node at whose venue it was made; `descriptor_version` what the
@@ -204,7 +204,17 @@ def _list_due_keys(name: str, lease: Lease) -> list[bytes]:
     if lease["challenges"]:
         deadline_ms = min(challenge["deadline_ms"] for challenge in lease["challenges"])
         keys.append(make_due_key("working", deadline_ms, "metering.forfeit", name))
-    return keys
+    return [*keys, *_list_dispute_keys(name, get_disputes(lease["open"]))]
+
+
+def _list_dispute_keys(name: str, disputes: list[Dispute]) -> Iterator[bytes]:
+    """The next payment of what is accepted, and the next deadline, of all disputes of a lease."""
+    opened = [dispute["opened_ms"] for dispute in disputes if dispute["state"] == "open"]
+    if opened:
+        yield make_due_key("time", min(opened), "dispute.pay", name)
+    deadlines = [dispute["deadline_ms"] for dispute in disputes if dispute["state"] != "open"]
+    if deadlines:
+        yield make_due_key("working", min(deadlines), "dispute.lapse", name)
 
 
 def _list_money(_key: bytes, lease: Lease) -> dict[str, int]:

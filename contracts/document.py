@@ -44,10 +44,14 @@ them.
 _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
     ("Receipt of a lease", receipt.LIFE),
+    ("Dispute of a receipt", receipt.DISPUTE_LIFE),
 )
 _PARTS: tuple[tuple[str, type], ...] = (
     ("Document", standards.DocumentRecord),
     ("Receipt of a lease", receipt.Receipt),
+    ("Dispute of a receipt", receipt.Dispute),
+    ("Evidence in a dispute", receipt.Evidence),
+    ("Ruling in a dispute", receipt.Ruling),
 )
 
 

@@ -6,15 +6,10 @@
    samples behind it, of which any can be asked for (`contracts.challenge`).
 3. A receipt that both sides signed settles at once: its bill goes from the hold to the provider.
 4. A receipt of the provider alone waits, and its claim is frozen out of the hold. The consumer
-   countersigns it, which settles it, or contests it; silence past the window is agreement.
-5. Who contests says what is accepted: that part settles at once, only the rest stays frozen. The
-   epochs after it go on.
-6. A contested receipt is ruled by the regional node, or, where consumer and resource are of
-   different regions, by the national node. Or both sides agree on it after all, as they may on one
-   that waits. Either way the outcome lies between what was accepted and what was claimed.
-7. At most `MAX_OPEN` receipts of a lease are open.
-
-Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agreed.
+   countersigns it, which settles it, or opens a dispute; silence past the window is agreement.
+5. Both sides may agree on a receipt that waits or is disputed at any time, on figures that lie
+   between what was accepted and what was claimed. The epochs after it go on meanwhile.
+6. At most `MAX_OPEN` receipts of a lease are open.
 """
 
 from typing import Final
@@ -27,11 +22,10 @@ from contracts.agreement import (
     emit_about,
     find_deemable,
     load_due_lease,
-    load_lease,
     load_own_lease,
 )
 from contracts.call import Call, Due, Role
-from contracts.claim import apply_claim, apply_ending, apply_outcome, apply_payment
+from contracts.claim import apply_claim, apply_outcome
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import compute_next
@@ -41,7 +35,6 @@ from contracts.payload import (
     EpochNumber,
     Hash,
     LeaseId,
-    Note,
     Payload,
     UnitSeconds,
 )
@@ -52,9 +45,8 @@ from contracts.receipt import (
     check_range,
     find_open,
     get_claimed,
-    get_paid,
-    replace_open,
-    require_open,
+    require_signed,
+    step_dispute,
 )
 from contracts.rules import load_version
 
@@ -79,27 +71,6 @@ class Countersign(Payload):
     lease: LeaseId
 
 
-class Contest(Payload):
-    """What the consumer accepts of the receipt that waits; the evidence is a hash."""
-
-    availability_bp: BasisPoints
-    epoch: EpochNumber
-    evidence: Hash
-    lease: LeaseId
-    note: Note
-    used_unit_seconds: UnitSeconds
-
-
-class Rule(Payload):
-    """What a contested receipt should have said."""
-
-    availability_bp: BasisPoints
-    epoch: EpochNumber
-    lease: LeaseId
-    note: Note
-    used_unit_seconds: UnitSeconds
-
-
 def receipt(ctx: Context, call: Usage) -> None:
     """Settle an epoch on which both sides agree."""
     # who may
@@ -112,7 +83,8 @@ def receipt(ctx: Context, call: Usage) -> None:
     if claim is None:
         lease, claim = apply_claim(ctx, lease, _make_receipt(ctx, call, lease))
     else:
-        check_range(figures, get_paid(claim), get_claimed(claim))
+        check_range(claim, figures)
+        claim = step_dispute(claim, "agree")
         claim = {**claim, "samples_count": call.samples_count, "samples_root": call.samples_root}
 
     # what changes
@@ -156,56 +128,10 @@ def countersign(ctx: Context, call: Countersign) -> None:
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    claim = require_open(lease["open"], call.epoch, "signed")
+    claim = require_signed(lease["open"], call.epoch)
 
     # what changes
     LEASES.put(ctx, key, apply_outcome(ctx, call.lease, lease, claim, "agree", get_claimed(claim)))
-
-
-def contest(ctx: Context, call: Contest) -> None:
-    """Settle what is accepted of a receipt that waits; the rest stays frozen."""
-    # who may
-    key, lease = load_own_lease(ctx, call.lease, "consumer")
-
-    # what must hold
-    claim = require_open(lease["open"], call.epoch, "signed")
-    accepted, claimed = Figures(call.used_unit_seconds, call.availability_bp), get_claimed(claim)
-    below = accepted[0] <= claimed[0] and accepted[1] <= claimed[1] and accepted != claimed
-    require(below, "not-below-receipt")
-
-    # what changes
-    paid, rest = apply_payment(ctx, lease, claim, accepted)
-    contested: Receipt = {
-        **rest,
-        "accepted_availability_bp": call.availability_bp,
-        "accepted_unit_seconds": call.used_unit_seconds,
-        "evidence": call.evidence,
-        "note": call.note,
-        "state": compute_next(LIFE, claim["state"], "contest"),
-    }
-    changed: Lease = {**paid, "open": replace_open(lease["open"], contested)}
-    LEASES.put(ctx, key, apply_ending(ctx, call.lease, changed))
-    frozen = contested["frozen_micro_yuan"]
-    data = {"epoch": call.epoch, "evidence": call.evidence, "frozen_micro_yuan": frozen}
-    emit_about(ctx, "metering.contested", call.lease, changed, note=call.note, **data)
-
-
-def rule(ctx: Context, call: Rule) -> None:
-    """Decide a contested receipt, and settle what was frozen."""
-    # who may
-    key, lease = load_lease(ctx, call.lease)
-    local = lease["consumer"][1:3] == lease["resource"][1:3]
-    arbiter = local and ctx.actor[1:3] == lease["resource"][1:3]
-    require(ctx.actor[0] == "N" or arbiter, "not-arbiter")
-
-    # what must hold
-    claim = require_open(lease["open"], call.epoch, "contested")
-    figures = Figures(call.used_unit_seconds, call.availability_bp)
-    check_range(figures, get_paid(claim), get_claimed(claim))
-
-    # what changes
-    ruled: Receipt = {**claim, "note": call.note}
-    LEASES.put(ctx, key, apply_outcome(ctx, call.lease, lease, ruled, "rule", figures))
 
 
 def deem(ctx: Context, key: bytes) -> None:
@@ -229,20 +155,17 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
     require(call.used_unit_seconds * 1000 <= most, "over-allocated")
     require(call.samples_count > 0 or not call.used_unit_seconds, "no-samples")
     return {
-        "accepted_availability_bp": 0,
-        "accepted_unit_seconds": 0,
         "asked": 0,
         "availability_bp": call.availability_bp,
         "billed_micro_yuan": 0,
         "billed_voucher_micro_yuan": 0,
         "claimed_micro_yuan": 0,
         "deadline_ms": 0,
+        "dispute": None,
         "ends_ms": ends_ms,
         "epoch": call.epoch,
-        "evidence": b"",
         "frozen_micro_yuan": 0,
         "frozen_voucher_micro_yuan": 0,
-        "note": "",
         "samples_count": call.samples_count,
         "samples_root": call.samples_root,
         "starts_ms": starts_ms,
@@ -309,38 +232,6 @@ CALLS = (
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
-    ),
-    Call(
-        kind="metering.contest",
-        title="Contest a receipt that waits",
-        payload=Contest,
-        signers=(_CONSUMER,),
-        failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
-            "no-receipt": "a receipt of this epoch waits in the state that the call needs",
-            "not-below-receipt": "what is accepted is less than what was claimed",
-        },
-        handler=contest,
-        changes="the lease; the provider's account if it is paid; the consumer's account",
-        events=("lease.refunded", "lease.closed", "metering.contested"),
-        tolerates=_OLD_BUSINESS,
-    ),
-    Call(
-        kind="metering.rule",
-        title="Decide a contested receipt",
-        payload=Rule,
-        signers=(Role("regional node of the lease, or national node", "RN"),),
-        failures={
-            "unknown-lease": "the lease exists",
-            "not-arbiter": "the actor is the arbiter of the lease",
-            "no-receipt": "a receipt of this epoch waits in the state that the call needs",
-            "outside-claim": "the figures lie between what was accepted and what was claimed",
-        },
-        handler=rule,
-        changes="the lease; the arbiter's account; the accounts of provider and consumer where "
-        "money moves",
-        events=("metering.ruled", "lease.refunded", "lease.closed"),
     ),
 )
 

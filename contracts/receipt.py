@@ -5,6 +5,7 @@ Receipts lie in the record of their lease: those that are open, and the one sett
 1. A receipt freezes its whole claim out of the lease's hold (`contracts.claim`).
 2. While it is open: frozen + billed = claimed, cash and voucher together. Once settled nothing is
    frozen, and what was claimed and not billed has gone back to the hold.
+3. A contested receipt carries its dispute (`contracts.dispute`).
 
 Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agreed.
 """
@@ -12,6 +13,7 @@ Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agree
 from typing import Final, NamedTuple, TypedDict
 
 from contracts.errors import Failure, require
+from contracts.life import compute_next
 
 LIFE: Final = {
     ("open", "submit"): "signed",
@@ -22,6 +24,22 @@ LIFE: Final = {
     ("signed", "contest"): "contested",
     ("contested", "agree"): "agreed",
     ("contested", "rule"): "ruled",
+}
+DISPUTE_LIFE: Final = {
+    ("open", "pay"): "evidence",
+    ("open", "agree"): "agreed",
+    ("evidence", "pass"): "evidence",
+    ("evidence", "rule"): "ruled",
+    ("evidence", "conclude"): "final",
+    ("evidence", "lapse"): "final",
+    ("evidence", "agree"): "agreed",
+    ("ruled", "appeal"): "appealed",
+    ("ruled", "lapse"): "final",
+    ("ruled", "agree"): "agreed",
+    ("appealed", "decide"): "final",
+    ("appealed", "lapse"): "final",
+    ("appealed", "agree"): "agreed",
+    ("final", "execute"): "executed",
 }
 
 
@@ -35,30 +53,66 @@ class Figures(NamedTuple):
 NOTHING_USED: Final = Figures(0, 0)
 
 
+class Evidence(TypedDict):
+    """What one side laid before the arbiter; `digest` is the SHA-256 of a document."""
+
+    digest: bytes
+    note: str
+    party: str
+
+
+class Ruling(TypedDict):
+    """What an instance found, and who spoke for it."""
+
+    availability_bp: int
+    by: str
+    note: str
+    used_unit_seconds: int
+
+
+class Dispute(TypedDict):
+    """What is contested of a receipt, and how far that has come.
+
+    `instance` decides, or has ruled. `evidence_until_ms` and `deadline_ms` are working times: until
+    the one both sides lay evidence before it, at the other the block goes on without whoever was to
+    act. `opened_ms` and `paid_ms` are the times of the blocks in which it was opened and in which
+    what is accepted was paid.
+    """
+
+    accepted_availability_bp: int
+    accepted_unit_seconds: int
+    appellant: str
+    deadline_ms: int
+    evidence: list[Evidence]
+    evidence_until_ms: int
+    instance: str
+    opened_ms: int
+    paid_ms: int
+    ruling: Ruling | None
+    state: str
+
+
 class Receipt(TypedDict):
     """The usage of one meter epoch; open while signed or contested.
 
     `claimed_micro_yuan` is what was frozen for it at first, `frozen_micro_yuan` what is still kept
     aside out of the cash, `frozen_voucher_micro_yuan` out of the voucher. `billed_micro_yuan` was
     paid for it in all, `billed_voucher_micro_yuan` of that by the voucher.
-    `deadline_ms` is the working time at which silence agrees. What its consumer accepts, its note
-    and its evidence are those of a contested one. `asked` counts the questions for its samples.
+    `deadline_ms` is the working time at which silence agrees. `asked` counts the questions for its
+    samples.
     """
 
-    accepted_availability_bp: int
-    accepted_unit_seconds: int
     asked: int
     availability_bp: int
     billed_micro_yuan: int
     billed_voucher_micro_yuan: int
     claimed_micro_yuan: int
     deadline_ms: int
+    dispute: Dispute | None
     ends_ms: int
     epoch: int
-    evidence: bytes
     frozen_micro_yuan: int
     frozen_voucher_micro_yuan: int
-    note: str
     samples_count: int
     samples_root: bytes
     starts_ms: int
@@ -110,9 +164,32 @@ def get_claimed(claim: Receipt) -> Figures:
     return Figures(claim["used_unit_seconds"], claim["availability_bp"])
 
 
+def get_accepted(claim: Receipt) -> Figures:
+    """The figures that its consumer accepts; nothing where it has not said."""
+    dispute = claim["dispute"]
+    if dispute is None:
+        return NOTHING_USED
+    return Figures(dispute["accepted_unit_seconds"], dispute["accepted_availability_bp"])
+
+
 def get_paid(claim: Receipt) -> Figures:
-    """The figures that were paid for already."""
-    return Figures(claim["accepted_unit_seconds"], claim["accepted_availability_bp"])
+    """The figures that were paid for already: those accepted, once a block has seen to them."""
+    dispute = claim["dispute"]
+    return NOTHING_USED if dispute is None or not dispute["paid_ms"] else get_accepted(claim)
+
+
+def get_disputes(claims: list[Receipt]) -> list[Dispute]:
+    """The disputes of open receipts."""
+    return [claim["dispute"] for claim in claims if claim["dispute"] is not None]
+
+
+def step_dispute(claim: Receipt, event: str) -> Receipt:
+    """A receipt whose dispute, if it has one, went a step further."""
+    dispute = claim["dispute"]
+    if dispute is None:
+        return claim
+    state = compute_next(DISPUTE_LIFE, dispute["state"], event)
+    return {**claim, "dispute": {**dispute, "state": state}}
 
 
 def find_open(claims: list[Receipt], epoch: int) -> Receipt | None:
@@ -120,10 +197,10 @@ def find_open(claims: list[Receipt], epoch: int) -> Receipt | None:
     return next((claim for claim in claims if claim["epoch"] == epoch), None)
 
 
-def require_open(claims: list[Receipt], epoch: int, state: str) -> Receipt:
-    """The open receipt of an epoch in a state; fails with `no-receipt`."""
+def require_signed(claims: list[Receipt], epoch: int) -> Receipt:
+    """The receipt of an epoch that waits for its consumer; fails with `no-receipt`."""
     claim = find_open(claims, epoch)
-    if claim is None or claim["state"] != state:
+    if claim is None or claim["state"] != "signed":
         raise Failure("no-receipt")
     return claim
 
@@ -133,8 +210,9 @@ def replace_open(claims: list[Receipt], changed: Receipt) -> list[Receipt]:
     return [changed if claim["epoch"] == changed["epoch"] else claim for claim in claims]
 
 
-def check_range(figures: Figures, low: Figures, high: Figures) -> None:
+def check_range(claim: Receipt, figures: Figures) -> None:
     """Fail with `outside-claim` unless figures lie between what was accepted and claimed."""
+    low, high = get_accepted(claim), get_claimed(claim)
     fits = all(
         least <= figure <= most for least, figure, most in zip(low, figures, high, strict=True)
     )

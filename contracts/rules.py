@@ -36,12 +36,18 @@ VERSION_1: Final[Mapping[str, int]] = {
     "activation_retry_ms": 30_000,
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
+    # How long either side may appeal against a ruling, in working time.
+    "appeal_window_ms": 72 * 3_600_000,
     # How long the proposal of a ballot stands open, in working time.
     "ballot_window_ms": 14 * 86_400_000,
     # How long a provider has to show a sample that it is asked for, in working time.
     "challenge_window_ms": 2 * 3_600_000,
     # How long a consumer may be silent on a provider's receipt, in working time.
     "countersign_window_ms": 4 * 3_600_000,
+    # How long an instance has to decide on an appeal, in working time.
+    "decision_window_ms": 168 * 3_600_000,
+    # How long both sides of a dispute may lay evidence before the arbiter, in working time.
+    "evidence_window_ms": 72 * 3_600_000,
     # How long a node may be silent on a help case, in working time.
     "help_answer_window_ms": 72 * 3_600_000,
     # How long who asked may be silent on an answer before the case closes, in working time.
@@ -70,6 +76,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "root_supermajority_bp": 8_000,
     # How many blocks before they come into force new rules must be carried.
     "rules_notice_blocks": 1_000,
+    # How long an instance has to rule once the evidence is there, in working time.
+    "ruling_window_ms": 168 * 3_600_000,
     # How long after its end a lease waits for the receipts that are missing, in working time.
     "settlement_window_ms": 72 * 3_600_000,
     # Credits on the bill of an epoch whose availability is below a floor, in basis points.

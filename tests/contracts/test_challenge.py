@@ -167,17 +167,8 @@ def test_an_ended_lease_closes_after_silence_too(trade: Trade) -> None:
 def test_a_disputed_receipt_stays_with_its_arbiter(trade: Trade) -> None:
     world = trade.world
     ask(trade, 1)
-    world.do(
-        "metering.contest",
-        CONSUMER,
-        availability_bp=10_000,
-        epoch=0,
-        evidence=bytes(32),
-        lease=trade.lease,
-        note="",
-        used_unit_seconds=10,
-    )
-    assert events(world.wait(WINDOW_MS)) == ["metering.unanswered"]
+    trade.dispute(0, 10)
+    assert events(world.wait(WINDOW_MS)) == ["dispute.paid", "metering.unanswered"]
     assert [claim["state"] for claim in trade.record["open"]] == ["contested"]
     assert trade.delivery == (0, 1)
 

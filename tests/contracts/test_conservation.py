@@ -22,7 +22,7 @@ from tests.contracts.trade import (
     make_descriptor,
     make_needs,
 )
-from tests.contracts.world import BANK, BEIJING, GUIZHOU, NATIONAL, MemoryState, make_world
+from tests.contracts.world import BANK, BEIJING, BUREAU, GUIZHOU, NATIONAL, MemoryState, make_world
 
 CONSUMERS = (CONSUMER, LOCAL_CONSUMER)
 EPOCH_MS = 60_000
@@ -42,6 +42,10 @@ class Market(RuleBasedStateMachine):
                 activation_timeout_ms=2 * EPOCH_MS,
                 settlement_window_ms=3 * EPOCH_MS,
                 refusal_window_ms=EPOCH_MS,
+                evidence_window_ms=EPOCH_MS,
+                ruling_window_ms=EPOCH_MS,
+                appeal_window_ms=EPOCH_MS,
+                decision_window_ms=EPOCH_MS,
             )
         )
         self.world = self.trade.world
@@ -241,7 +245,7 @@ class Market(RuleBasedStateMachine):
             self.attempt("metering.countersign", lease["consumer"], **about)
             return
         self.attempt(
-            "metering.contest",
+            "dispute.open",
             lease["consumer"],
             availability_bp=receipt["availability_bp"],
             evidence=bytes(32),
@@ -251,24 +255,39 @@ class Market(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.has(LEASES.prefix))
-    @rule(data=st.data(), share=st.integers(0, 1_000), agree=st.booleans())
-    def decide(self, data: st.DataObject, share: int, agree: bool) -> None:
+    @rule(
+        data=st.data(),
+        share=st.integers(0, 1_000),
+        way=st.sampled_from(["rule", "rule", "decide", "appeal", "agree", "concede", "evidence"]),
+    )
+    def decide(self, data: st.DataObject, share: int, way: str) -> None:
         name, lease = self.pick(LEASES.prefix, data)
-        for claim in [claim for claim in lease["open"] if claim["state"] == "contested"]:
-            low, high = claim["accepted_unit_seconds"], claim["used_unit_seconds"]
-            figures = {
-                "availability_bp": claim["availability_bp"],
-                "epoch": claim["epoch"],
-                "lease": name,
-                "used_unit_seconds": low + (high - low) * share // 1_000,
-            }
-            if agree:
-                signers = (PROVIDER, lease["consumer"])
-                samples = {"samples_count": 1, "samples_root": bytes(32)}
-                code = self.attempt("metering.receipt", signers, **figures, **samples)
-            else:
-                code = self.attempt("metering.rule", NATIONAL, note="", **figures)
-            assert code == "ok"
+        for claim in [claim for claim in lease["open"] if claim["dispute"] is not None]:
+            self.step_dispute(name, lease, claim, share, way)
+
+    def step_dispute(self, name: str, lease: Any, claim: Any, share: int, way: str) -> None:
+        dispute, about = claim["dispute"], {"epoch": claim["epoch"], "lease": name}
+        low, high = dispute["accepted_unit_seconds"], claim["used_unit_seconds"]
+        figures = {
+            **about,
+            "availability_bp": claim["availability_bp"],
+            "used_unit_seconds": low + (high - low) * share // 1_000,
+        }
+        side = (PROVIDER, lease["consumer"])[share % 2]
+        arbiter = {"region": GUIZHOU, "nation": NATIONAL, "bureau": BUREAU}[dispute["instance"]]
+        document = {**about, "evidence": bytes(32), "note": ""}
+        if way == "agree":
+            samples = {"samples_count": 1, "samples_root": bytes(32)}
+            signers = (PROVIDER, lease["consumer"])
+            assert self.attempt("metering.receipt", signers, **figures, **samples) == "ok"
+        elif way == "concede":
+            assert self.attempt("dispute.concede", side, **about) == "ok"
+        elif way == "appeal":
+            self.attempt("dispute.appeal", side, **document)
+        elif way == "evidence":
+            self.attempt("dispute.add_evidence", side, **document)
+        elif arbiter != GUIZHOU or way == "rule":
+            self.attempt(f"dispute.{way}", arbiter, note="", **figures)
 
     @invariant()
     def all_is_well(self) -> None:

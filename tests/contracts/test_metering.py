@@ -1,4 +1,4 @@
-"""Metering: receipts, silence, disputes, and money that adds up to the micro-yuan."""
+"""Metering: receipts, silence, and money that adds up to the micro-yuan."""
 
 import pytest
 
@@ -9,41 +9,15 @@ from contracts.metering import MAX_OPEN
 from contracts.receipt import LIFE, MAX_SETTLED, Settled
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
-from tests.contracts.world import GUIZHOU, HOUR_MS, NATIONAL
+from tests.contracts.world import HOUR_MS
 
 FULL = 2_000 * 3_600
 BILL = 2 * PRICE
-EVIDENCE = bytes(32)
 
 
 @pytest.fixture
 def trade() -> Trade:
     return Trade().start(hold_micro_yuan=100 * YUAN)
-
-
-def contest(trade: Trade, epoch: int, used: int, availability_bp: int = 10_000) -> None:
-    trade.world.do(
-        "metering.contest",
-        CONSUMER,
-        availability_bp=availability_bp,
-        epoch=epoch,
-        evidence=EVIDENCE,
-        lease=trade.lease,
-        note="idle",
-        used_unit_seconds=used,
-    )
-
-
-def rule(trade: Trade, epoch: int, used: int, arbiter: str = NATIONAL) -> None:
-    trade.world.do(
-        "metering.rule",
-        arbiter,
-        availability_bp=10_000,
-        epoch=epoch,
-        lease=trade.lease,
-        note="",
-        used_unit_seconds=used,
-    )
 
 
 def test_silence_is_agreement(trade: Trade) -> None:
@@ -75,10 +49,10 @@ def test_both_may_agree_on_less_than_what_waits(trade: Trade) -> None:
     assert trade.record["open"] == []
 
 
-def test_both_may_agree_after_a_contest(trade: Trade) -> None:
+def test_both_may_agree_in_a_dispute(trade: Trade) -> None:
     trade.world.wait(HOUR_MS)
     trade.submit(0)
-    contest(trade, 0, FULL // 4)
+    trade.dispute(0, FULL // 4)
     trade.agree(0, FULL // 2)
     assert trade.record["billed_micro_yuan"] == BILL // 2
     assert trade.money == (9_900 * YUAN, BILL // 2, 100 * YUAN - BILL // 2)
@@ -101,69 +75,16 @@ def test_a_silent_consumer_stops_nothing(trade: Trade) -> None:
     assert check_invariants(trade.world.state) == []
 
 
-def test_a_dispute_freezes_only_what_is_disputed(trade: Trade) -> None:
-    world = trade.world
-    world.wait(HOUR_MS)
-    trade.submit(0)
-    contest(trade, 0, FULL // 4)
-    assert trade.record["billed_micro_yuan"] == BILL // 4
-    (claim,) = trade.record["open"]
-    assert (claim["state"], claim["frozen_micro_yuan"]) == ("contested", BILL * 3 // 4)
-    assert check_invariants(world.state) == []
-    world.wait(HOUR_MS)
-    trade.agree(1)
-    assert trade.record["billed_micro_yuan"] == BILL // 4 + BILL
-    rule(trade, 0, FULL // 2)
-    assert trade.record["open"] == []
-    assert trade.record["billed_micro_yuan"] == BILL // 2 + BILL
-    assert trade.record["used_unit_seconds"] == FULL // 2 + FULL
-    assert check_invariants(world.state) == []
-
-
-def test_a_lease_waits_for_its_rulings(trade: Trade) -> None:
-    world = trade.world
-    world.wait(HOUR_MS)
-    trade.submit(0)
-    contest(trade, 0, 0)
-    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="unsatisfied")
-    world.wait(VERSION_1["settlement_window_ms"])
-    record = trade.record
-    assert (record["state"], record["held_micro_yuan"]) == ("settling", 0)
-    assert world.balance(CONSUMER) == 10_000 * YUAN - BILL
-    rule(trade, 0, 0)
-    assert trade.record["state"] == "closed"
-    assert trade.money == (10_000 * YUAN, 0, 0)
-
-
-def test_the_region_rules_its_own_leases() -> None:
-    from tests.contracts.trade import LOCAL_CONSUMER
-
-    trade = Trade()
-    trade.set_up(consumer=LOCAL_CONSUMER)
-    trade.make_offer()
-    trade.take()
-    trade.dispatch()
-    trade.activate()
-    trade.world.wait(HOUR_MS)
-    trade.submit(0)
-    data = {"epoch": 0, "lease": trade.lease, "note": "", "used_unit_seconds": 0}
-    trade.world.do(
-        "metering.contest", LOCAL_CONSUMER, availability_bp=10_000, evidence=EVIDENCE, **data
-    )
-    trade.world.do("metering.rule", GUIZHOU, availability_bp=10_000, **data)
-    assert trade.record["open"] == []
-
-
 def test_open_receipts_are_bounded(trade: Trade) -> None:
     trade = Trade().start(hold_micro_yuan=1_000 * YUAN, seconds=24 * 3600)
     for epoch in range(MAX_OPEN):
         trade.world.wait(HOUR_MS)
         trade.submit(epoch)
-        contest(trade, epoch, 0)
+        trade.dispute(epoch)
     trade.world.wait(HOUR_MS)
     usage = trade.usage(MAX_OPEN)
     assert trade.world.run("metering.submit", PROVIDER, **usage).code == "too-many-receipts"
-    rule(trade, 3, FULL)
+    trade.world.do("dispute.concede", CONSUMER, epoch=3, lease=trade.lease)
     trade.submit(MAX_OPEN)
 
 

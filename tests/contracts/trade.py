@@ -211,6 +211,22 @@ class Trade:
     def submit(self, epoch: int, used: int | None = None, **changes: Value) -> Result:
         return self.world.do("metering.submit", PROVIDER, **self.usage(epoch, used, **changes))
 
+    def dispute_data(self, epoch: int = 0, used: int = 0, **changes: Value) -> dict[str, Value]:
+        return {
+            "availability_bp": 10_000,
+            "epoch": epoch,
+            "evidence": bytes(32),
+            "lease": self.lease,
+            "note": "idle",
+            "used_unit_seconds": used,
+            **changes,
+        }
+
+    def dispute(self, epoch: int = 0, used: int = 0, **changes: Value) -> Result:
+        """Contest a receipt that waits, accepting what is given; the next block pays for that."""
+        data = self.dispute_data(epoch, used, **changes)
+        return self.world.do("dispute.open", self.consumer, **data)
+
     @property
     def record(self) -> Any:
         """The lease's record."""

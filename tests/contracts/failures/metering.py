@@ -1,6 +1,6 @@
 """Failures of receipts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ledger.codec import Value
 from tests.contracts.failures.cases import (
@@ -22,7 +22,6 @@ from tests.contracts.world import (
     BEIJING,
     GUIZHOU,
     HOUR_MS,
-    NATIONAL,
 )
 
 # metering
@@ -109,88 +108,25 @@ def _(trade: Trade) -> Attempt:
     for epoch in range(16):
         trade.world.wait(HOUR_MS)
         trade.submit(epoch)
-        trade.world.do("metering.contest", CONSUMER, **contest_data(trade, epoch=epoch))
+        trade.dispute(epoch)
     trade.world.wait(HOUR_MS)
     return PROVIDER, usage(trade.lease, epoch=16)
 
 
-def contest_data(trade: Trade, **changes: Value) -> dict[str, Value]:
-    return {
-        "availability_bp": 10_000,
-        "epoch": 0,
-        "evidence": bytes(32),
-        "lease": trade.lease,
-        "note": "",
-        "used_unit_seconds": 0,
-        **changes,
-    }
+@case("metering.countersign", "unknown-lease")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return CONSUMER, {"epoch": 0, "lease": NO_LEASE}
 
 
-def add_answer_cases(kind: str, make_data: Callable[..., dict[str, Value]]) -> None:
-    """What both answers to a receipt fail with."""
-
-    @case(kind, "unknown-lease")
-    def _(trade: Trade) -> Attempt:
-        trade.set_up()
-        return CONSUMER, make_data(trade, lease=NO_LEASE)
-
-    @case(kind, "not-party")
-    def _(trade: Trade) -> Attempt:
-        metered(trade).submit(0)
-        trade.world.register(STRANGER, BEIJING)
-        return STRANGER, make_data(trade)
-
-    @case(kind, "no-receipt")
-    def _(trade: Trade) -> Attempt:
-        metered(trade).submit(0)
-        return CONSUMER, make_data(trade, epoch=1)
-
-
-add_answer_cases("metering.contest", contest_data)
-add_answer_cases(
-    "metering.countersign",
-    lambda trade, **changes: {"epoch": 0, "lease": trade.lease, **changes},
-)
-
-
-@case("metering.contest", "not-below-receipt")
+@case("metering.countersign", "not-party")
 def _(trade: Trade) -> Attempt:
     metered(trade).submit(0)
-    return CONSUMER, contest_data(trade, used_unit_seconds=2_000 * 3_600)
+    trade.world.register(STRANGER, BEIJING)
+    return STRANGER, {"epoch": 0, "lease": trade.lease}
 
 
-def ruling(trade: Trade, **changes: Value) -> dict[str, Value]:
-    return {
-        "availability_bp": 10_000,
-        "epoch": 0,
-        "lease": trade.lease,
-        "note": "",
-        "used_unit_seconds": 100,
-        **changes,
-    }
-
-
-def contested(trade: Trade) -> Trade:
+@case("metering.countersign", "no-receipt")
+def _(trade: Trade) -> Attempt:
     metered(trade).submit(0)
-    trade.world.do("metering.contest", CONSUMER, **contest_data(trade, used_unit_seconds=10))
-    return trade
-
-
-@case("metering.rule", "unknown-lease")
-def _(trade: Trade) -> Attempt:
-    return NATIONAL, ruling(trade, lease=NO_LEASE)
-
-
-@case("metering.rule", "not-arbiter")
-def _(trade: Trade) -> Attempt:
-    return GUIZHOU, ruling(contested(trade))
-
-
-@case("metering.rule", "no-receipt")
-def _(trade: Trade) -> Attempt:
-    return NATIONAL, ruling(contested(trade), epoch=1)
-
-
-@case("metering.rule", "outside-claim")
-def _(trade: Trade) -> Attempt:
-    return NATIONAL, ruling(contested(trade), used_unit_seconds=9)
+    return CONSUMER, {"epoch": 1, "lease": trade.lease}
