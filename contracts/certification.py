@@ -23,8 +23,12 @@ def check_certificate(
     issuer: str,
     issuer_key: PublicKey,
     is_authority: bool,
+    bearer: int = 1,
 ) -> Certificate:
-    """The certificate that the second signer bears; fails with `CERTIFICATE_FAILURES` in order."""
+    """The certificate that a signer bears, the second if nothing else is said.
+
+    Fails with `CERTIFICATE_FAILURES` in order.
+    """
     try:
         certificate = parse_certificate(data)
         verify_certificate(certificate, issuer_key)
@@ -32,6 +36,6 @@ def check_certificate(
         raise Failure("bad-certificate", str(error)) from None
     names = (certificate.subject, certificate.issuer, certificate.is_authority)
     require(names == (subject, issuer, is_authority), "certificate-mismatch")
-    require(certificate.public_key == parse_key_signer(ctx.signers[1]), "certificate-mismatch")
+    require(certificate.public_key == parse_key_signer(ctx.signers[bearer]), "certificate-mismatch")
     require(certificate.is_valid_at(ctx.time_ms), "certificate-not-valid")
     return certificate

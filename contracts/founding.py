@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from contracts.errors import FoundingError
 from contracts.identity import AUTHORITIES, ISSUES
 from contracts.nodes import ACTIVE, NODES, NodeRecord
+from contracts.root import make_root_record
 from contracts.rules import (
     VERSION_1,
     find_beyond_bounds,
@@ -162,7 +163,7 @@ def _make_records(founding: Founding) -> Iterator[tuple[bytes, Value]]:
     blocks = founding.number_blocks or compute_default_blocks(
         [founder.code for founder in founding.founders]
     )
-    yield ROOT_KEY, {"certificate": root.der, "key": root.public_key, "rules": RULES_VERSION}
+    yield ROOT_KEY, make_root_record(root, "", RULES_VERSION)
     yield (
         make_rules_key(RULES_VERSION),
         {

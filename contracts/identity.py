@@ -8,7 +8,8 @@
 4. A registration or rotation is signed by the new key itself; the certificate names both codes and
    that key, is signed by the issuer and valid now.
 5. Only the issuer or the national node changes a status; what the national node suspended only it
-   resumes. Revocation is final. Each change names its actor and its reason.
+   resumes. Revocation is final. Each change names its actor and its reason. That of a regional node
+   which votes, or is suspended from voting, is changed by a ballot only (see `ballot`).
 6. A suspended, revoked or expired identity does no new business; what is expired may be renewed.
 7. `blocks` are the number blocks that an issuer may give out, [first, last] both included; only the
    national node allots them, and none overlap.
@@ -273,6 +274,7 @@ def _require_issued(ctx: Context, code: str) -> Identity:
     if identity is None:
         raise Failure("unknown-identity")
     require(ctx.actor[0] == "N" or ctx.actor == identity["issuer"], "not-issuer")
+    require(not nodes.is_electoral(ctx, code), "needs-ballot")
     return identity
 
 
@@ -306,8 +308,8 @@ CALLS = (
         failures={
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
+            "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
-            **nodes.STATUS_FAILURES,
         },
         handler=suspend,
         changes="the identity, and its node if it has one; the actor's account",
@@ -321,8 +323,8 @@ CALLS = (
         failures={
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
+            "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
-            "too-few-live": nodes.STATUS_FAILURES["too-few-live"],
         },
         handler=resume,
         changes="the identity, and its node if it has one; the actor's account",
@@ -336,8 +338,8 @@ CALLS = (
         failures={
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it, or is the national node",
+            "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
-            **nodes.STATUS_FAILURES,
         },
         handler=revoke,
         changes="the identity, and its node if it has one; the actor's account",

@@ -125,6 +125,12 @@ def is_validator_key(ctx: Context, key: bytes) -> bool:
     return any(value["validator_key"] == key for _, value in ctx.scan(PREFIX))
 
 
+def is_electoral(ctx: Context, code: str) -> bool:
+    """Whether a code is that of a regional node that votes, or is suspended from voting."""
+    node = NODES.get(ctx, NODES.make_key(code)) if code[0] == "R" else None
+    return node is not None and node["status"] in (ACTIVE, "suspended")
+
+
 def apply_step(ctx: Context, code: str, event: str) -> None:
     """One step of a node's life; fails with `wrong-state` or `STATUS_FAILURES`.
 

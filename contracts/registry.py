@@ -11,6 +11,7 @@ from contracts import (
     account,
     agreement,
     amendment,
+    ballot,
     challenge,
     delivery,
     demand,
@@ -26,7 +27,9 @@ from contracts import (
     observation,
     offer,
     pool,
+    proposal,
     resource,
+    root,
     rules,
     ruling,
     security,
@@ -35,6 +38,7 @@ from contracts import (
     standards,
     standing,
     taking,
+    vote,
 )
 from contracts.call import Call, Due
 from contracts.table import Table, get_table_name, rebuild_tables
@@ -69,7 +73,11 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     service,
     help,
     security,
+    ballot,
+    proposal,
+    vote,
     rules,
+    root,
 )
 
 

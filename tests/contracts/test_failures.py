@@ -5,6 +5,7 @@ import pytest
 from contracts.registry import CALLS
 from tests.contracts.failures import (
     amendment,
+    ballot,
     challenge,
     dispute,
     help,
@@ -32,6 +33,7 @@ MODULES = (
     identity,
     membership,
     standards,
+    ballot,
     resource,
     pool,
     monitoring,

@@ -62,7 +62,7 @@ def test_who_issues_whom(world: World) -> None:
 
 def test_a_region_may_have_another_node_after_a_revocation(world: World) -> None:
     successor = compose_code("R", "510000", "00009", serial="0000002")
-    world.do("identity.revoke", NATIONAL, code=SICHUAN, note="", reason="superseded")
+    assert world.decide("revocation", SICHUAN, reason="superseded").code == "ok"
     world.register(successor, NATIONAL)
 
 
@@ -173,12 +173,12 @@ def test_a_node_is_where_it_can_be_dialled(world: World, endpoint: str) -> None:
 
 def test_validators_are_the_active_regions(world: World) -> None:
     assert [code for code, _ in machine.compute_validators(world.state)] == sorted(REGIONS)
-    world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
+    assert world.decide("suspension", SICHUAN).code == "ok"
     assert len(machine.compute_validators(world.state)) == 4
     assert world.value(NODES.make_key(SICHUAN))["status"] == "suspended"
-    world.do("identity.resume", NATIONAL, code=SICHUAN, note="")
+    assert world.decide("resumption", SICHUAN).code == "ok"
     assert len(machine.compute_validators(world.state)) == 5
-    world.do("identity.revoke", NATIONAL, code=SICHUAN, note="", reason="ceased")
+    assert world.decide("revocation", SICHUAN).code == "ok"
     statuses = {node.code: node.status for node in machine.compute_peers(world.state)}
     assert statuses[SICHUAN] == "retired"
     assert set(statuses) == {NATIONAL, *REGIONS}

@@ -274,6 +274,26 @@ class World:
         assert result.code == "ok", result.code
         assert self.value(make_identity_key(code))["key"] == make_keys(code).public
 
+    def decide(
+        self, matter: str, code: str, proposer: str = NATIONAL, reason: str = "investigation"
+    ) -> Result:
+        """Let the regional nodes vote for a matter about one of them; the last vote's result.
+
+        A ballot that is open already goes on.
+        """
+        subject = make_key("open_ballot", matter, code)
+        if self.state.get_derived(subject) is None:
+            data = {"code": code, "matter": matter, "note": "", "reason": reason}
+            self.do("ballot.propose", proposer, **data)
+        name = self.state.get_derived(subject)
+        voted = [voter for voter, _ in self.value(make_key("ballot", name))["approvals"]]
+        for voter, _ in machine.compute_validators(self.state):
+            if voter not in voted:
+                result = self.run("ballot.approve", voter, ballot=name)
+                if result.code != "ok" or self.state.get_derived(subject) is None:
+                    return result
+        raise AssertionError("all have voted, and nothing is decided")
+
     def deposit(self, account: str, micro_yuan: int) -> None:
         """Let the bank credit an account."""
         self.do(

@@ -23,7 +23,6 @@ from tests.contracts.world import (
     BEGIN_MS,
     BEIJING,
     END_MS,
-    GUANGDONG,
     GUIZHOU,
     NATIONAL,
     SICHUAN,
@@ -110,23 +109,16 @@ def _(trade: Trade) -> Attempt:
     return BEIJING, {"code": PROVIDER, **SUSPENSION}
 
 
+@case("identity.suspend", "needs-ballot")
+def _(trade: Trade) -> Attempt:
+    return NATIONAL, {"code": SICHUAN, **SUSPENSION}
+
+
 @case("identity.suspend", "wrong-state")
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
     trade.world.do("identity.suspend", GUIZHOU, code=PROVIDER, **SUSPENSION)
     return GUIZHOU, {"code": PROVIDER, **SUSPENSION}
-
-
-@case("identity.suspend", "too-few-validators")
-def _(trade: Trade) -> Attempt:
-    trade.world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
-    return NATIONAL, {"code": GUANGDONG, **SUSPENSION}
-
-
-@case("identity.suspend", "too-few-live")
-def _(trade: Trade) -> Attempt:
-    trade.world.silent = [BEIJING, SICHUAN]
-    return NATIONAL, {"code": GUANGDONG, **SUSPENSION}
 
 
 @case("identity.resume", "unknown-identity")
@@ -141,17 +133,16 @@ def _(trade: Trade) -> Attempt:
     return GUIZHOU, {"code": PROVIDER, "note": ""}
 
 
+@case("identity.resume", "needs-ballot")
+def _(trade: Trade) -> Attempt:
+    assert trade.world.decide("suspension", SICHUAN).code == "ok"
+    return NATIONAL, {"code": SICHUAN, "note": ""}
+
+
 @case("identity.resume", "wrong-state")
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
     return GUIZHOU, {"code": PROVIDER, "note": ""}
-
-
-@case("identity.resume", "too-few-live")
-def _(trade: Trade) -> Attempt:
-    trade.world.do("identity.suspend", NATIONAL, code=SICHUAN, **SUSPENSION)
-    trade.world.silent = [BEIJING]
-    return NATIONAL, {"code": SICHUAN, "note": ""}
 
 
 @case("identity.revoke", "unknown-identity")
@@ -165,23 +156,16 @@ def _(trade: Trade) -> Attempt:
     return BEIJING, {"code": PROVIDER, **REVOCATION}
 
 
+@case("identity.revoke", "needs-ballot")
+def _(trade: Trade) -> Attempt:
+    return NATIONAL, {"code": SICHUAN, **REVOCATION}
+
+
 @case("identity.revoke", "wrong-state")
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
     trade.world.do("identity.revoke", GUIZHOU, code=PROVIDER, **REVOCATION)
     return GUIZHOU, {"code": PROVIDER, **REVOCATION}
-
-
-@case("identity.revoke", "too-few-validators")
-def _(trade: Trade) -> Attempt:
-    trade.world.do("identity.revoke", NATIONAL, code=SICHUAN, **REVOCATION)
-    return NATIONAL, {"code": GUANGDONG, **REVOCATION}
-
-
-@case("identity.revoke", "too-few-live")
-def _(trade: Trade) -> Attempt:
-    trade.world.silent = [BEIJING, SICHUAN]
-    return NATIONAL, {"code": GUANGDONG, **REVOCATION}
 
 
 # identity.rotate and its likes
@@ -241,7 +225,7 @@ def _(trade: Trade) -> Attempt:
 
 @case("identity.allot", "identity-revoked")
 def _(trade: Trade) -> Attempt:
-    trade.world.do("identity.revoke", NATIONAL, code=SICHUAN, **REVOCATION)
+    assert trade.world.decide("revocation", SICHUAN).code == "ok"
     return NATIONAL, {"first": 10**6, "issuer": SICHUAN, "last": 2 * 10**6}
 
 
