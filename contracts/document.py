@@ -18,6 +18,7 @@ from contracts.payload import Document, Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
 from contracts.table import Table
+from contracts.views import QUERIES, Query
 from ledger.code import CLASSES
 
 _STANDING = ", ".join(f"`{code}`" for code in STANDING_FAILURES)
@@ -40,6 +41,10 @@ them.
    the order of their time. *Working time* is block time less all gaps of more than {MAX_GAP_MS} ms
    between two blocks; a gap is recorded as a due item with the event `clock.gap`.
 6. An event is about all parties, resources and objects that it concerns.
+"""
+_QUERIES = """What `statistics.publish` names and `GET /v1/statistics` computes. A result is
+{"height", "query", "rows", "time_ms"}, its digest the SHA-256 of its canonical encoding. Columns
+that name a row's group are texts, the others integers.
 """
 _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
@@ -66,6 +71,7 @@ def compute_document() -> str:
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
     parts += ["## Records\n", *(_describe_table(table) for table in TABLES)]
     parts += [_describe_layout(name, layout) for name, layout in _PARTS]
+    parts += ["## Queries\n", _QUERIES, *(_describe_query(query) for query in QUERIES.values())]
     parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
     parts += ["## Contracts\n", *_list_contracts()]
     return "\n".join(parts)
@@ -172,6 +178,12 @@ def _describe_layout(name: str, layout: type, *lines: str) -> str:
 def _layout_type(hint: object) -> str:
     text = hint.__name__ if isinstance(hint, type) else str(hint)
     return re.sub(r"\b(contracts\.\w+|typing)\.", "", text).replace(" | ", " or ")
+
+
+def _describe_query(query: Query) -> str:
+    rows = [f"| `{column}` | {meaning} |" for column, meaning in query.columns.items()]
+    head = [f"### `{query.name}`\n", f"{query.title}.\n", "| column | meaning |", "|---|---|"]
+    return "\n".join([*head, *rows, ""])
 
 
 def _list_rules(integers: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ Derived: the object index, an entry in a due queue, and the sum `help_count 0x00
 cases.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
@@ -138,6 +139,13 @@ def _project(key: bytes, case: Case) -> Projection:
     return Projection(entries, {make_count_key(case["opener"]): 1})
 
 
+def _check(key: bytes, case: Case) -> Iterator[str]:
+    """Rule 4."""
+    is_closed = case["state"] == "closed"
+    if is_closed != bool(case["closed_by"]) or is_closed != bool(case["reason"]):
+        yield f"{key!r} ended without an actor or a reason"
+
+
 CASES: Final[Table[Case]] = Table(
     "help",
     Case,
@@ -145,6 +153,7 @@ CASES: Final[Table[Case]] = Table(
     _project,
     derives=("due", "help_count", "object"),
     life=LIFE,
+    check=_check,
 )
 
 

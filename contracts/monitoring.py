@@ -16,6 +16,7 @@
 Derived: `reported 0x00 <day, 8 bytes> 0x00 resource` with the record's key.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field, model_validator
@@ -121,8 +122,18 @@ def _project(key: bytes, report: Report) -> Projection:
     return Projection({make_key("reported", day, report["resource"]): key})
 
 
+def _check(key: bytes, report: Report) -> Iterator[str]:
+    """Rules 1, 3 and 5, as far as a record shows them by itself."""
+    starts = [hour["starts_ms"] for hour in report["hours"]]
+    if starts != sorted(set(starts)) or len({compute_day(start) for start in starts}) > 1:
+        yield f"{key!r} has hours twice, out of order or of another day"
+    for hour in report["hours"]:
+        if hour["used_unit_seconds"] * 1000 > hour["capacity_units"] * HOUR_MS:
+            yield f"{key!r} says that more was used than there was"
+
+
 REPORTS: Final[Table[Report]] = Table(
-    "report", Report, ("resource", "day"), _project, derives=("reported",)
+    "report", Report, ("resource", "day"), _project, derives=("reported",), check=_check
 )
 
 

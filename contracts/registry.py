@@ -37,6 +37,7 @@ from contracts import (
     settlement,
     standards,
     standing,
+    statistics,
     taking,
     vote,
 )
@@ -76,6 +77,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     ballot,
     proposal,
     vote,
+    statistics,
     rules,
     root,
 )

@@ -115,3 +115,22 @@ def report_incident(trade: Trade, node: str = GUIZHOU, **changes: Value) -> str:
     """A reported incident."""
     result = trade.world.do("security.report", node, **incident_data(trade, **changes))
     return str(result.events[0]["about"][0])
+
+
+def statistic_data(trade: Trade, **changes: Value) -> dict[str, Value]:
+    """What the last block left of capacity."""
+    return {
+        "figures": {"idle_units": 8_000},
+        "height": trade.world.height,
+        "query": "capacity-1",
+        "replaces": "",
+        "result_sha256": bytes(32),
+        "title": "Idle capacity",
+        **changes,
+    }
+
+
+def publish(trade: Trade, node: str = GUIZHOU, **changes: Value) -> str:
+    """A published statistic."""
+    result = trade.world.do("statistics.publish", node, **statistic_data(trade, **changes))
+    return str(result.events[0]["about"][0])

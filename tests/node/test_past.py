@@ -12,11 +12,15 @@ from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.simulation import Plan, Simulation
 from ledger import schema
 from ledger.block import decode_header
+from ledger.genesis import Genesis
 from ledger.record import make_key
 from ledger.store import Store
+from ledger.trail import Trail
 from ledger.transaction import decode_transaction
+from node.epochs import find_validators
 from node.mempool import MempoolLimits
 from node.past import PastError, read_past
+from node.trail import extend_trail
 from tests.ledger.chain import REGIONS
 from tests.node.evidence import make_chain
 
@@ -76,9 +80,11 @@ def test_every_height_reads_as_it_was() -> None:
 def test_blocks_executed_on_the_past_end_as_they_did(network: Simulation, store: Store) -> None:
     genesis = network.population.genesis
     assert store.height > 10
+    trail = Trail((), ())
     for height in range(1, store.height + 1):
         past, block = read_past(store, height - 1), store.get_block(height)
         assert block is not None
+        trail = _extend(trail, store, genesis, height - 1)
         transactions = [decode_transaction(item, genesis.chain) for item in block.transactions]
         given = machine.BlockInput(
             height,
@@ -86,9 +92,17 @@ def test_blocks_executed_on_the_past_end_as_they_did(network: Simulation, store:
             past.header.time_ms,
             transactions,
             genesis.hash,
+            trail,
         )
         output = machine.execute_block(past, given)
         assert [item.encode() for item in output.results] == store.get_result_leaves(height)
+
+
+def _extend(trail: Trail, store: Store, genesis: Genesis, height: int) -> Trail:
+    block = store.get_block(height)
+    assert block is not None
+    members = tuple(find_validators(store, genesis, block.header.epoch).codes)
+    return extend_trail(trail, block.header, block.parent_certificate, members)
 
 
 def test_derived_tables_are_those_that_the_store_has(store: Store) -> None:
