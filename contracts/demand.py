@@ -32,7 +32,7 @@ from contracts.life import compute_next
 from contracts.needs import Needs
 from contracts.payload import Amount, DemandId, Payload, Price, Seconds, TimeMs, Units, Venue
 from contracts.standing import is_active
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
 from ledger.record import make_key
 
 LIFE: Final = {
@@ -130,7 +130,7 @@ DEMANDS: Final[Table[DemandRecord]] = Table(
     derives=("due", "object", "wanted"),
     life=LIFE,
     money=lambda _, demand: {"budgets": demand["held_micro_yuan"]},
-    owner=lambda _, demand: demand["consumer"],
+    owner=get_owner,
     check=_check,
 )
 

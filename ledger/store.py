@@ -15,7 +15,7 @@ from ledger.block import Header, compute_header_hash, compute_validators_hash, d
 from ledger.errors import StoreError
 from ledger.final_state import FinalState, read_envelope
 from ledger.history import History, compute_new_nodes
-from ledger.keyvalue import Change, KeyValue, prefix_end
+from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
 from ledger.primitives import Digest
 from ledger.record import Record
@@ -255,6 +255,13 @@ class Store:
     def close(self) -> None:
         """Release the files."""
         self._disk.close()
+
+
+def read_height(view: Readable) -> int:
+    """The height of the last final block in a snapshot of a store's disk."""
+    meta = view.get(schema.META_FINAL)
+    assert meta is not None
+    return int(codec.decode_trusted(meta)[0])
 
 
 def _compose_block(sealed: SealedBlock) -> list[Change]:

@@ -113,7 +113,7 @@ class VersionEntry:
 
 def run_audit(store: Store, query: AuditQuery) -> AuditPage:
     """One page of what a query finds."""
-    blocks = _Blocks(store)
+    blocks = Blocks(store)
     low, high = blocks.find_span(query.from_ms, query.to_ms)
     walk = _Walk(query, low, high)
     found: list[AuditEntry] = []
@@ -136,7 +136,7 @@ def list_record_history(
     current = store.state.get(key)
     if current is None:
         return []
-    blocks = _Blocks(store)
+    blocks = Blocks(store)
     # One more in front, so that the first one too can say what it changed.
     versions = store.list_versions(key, max(1, first - 1), most + 1)
     entries: list[VersionEntry] = []
@@ -232,12 +232,12 @@ def place_of(entry: IndexEntry | AuditEntry) -> Place:
     return entry.height, entry.index
 
 
-class _Blocks:
+class Blocks:
     """Headers, transactions and results of the store's final blocks, one block kept."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, height: int | None = None) -> None:
         self.store = store
-        self.height = store.height  # the store may hold more already
+        self.height = store.height if height is None else height  # the store may hold more already
         self._headers: dict[int, Header] = {}
         self._results: tuple[int, list[Result] | None] = (-1, None)
 
@@ -320,7 +320,7 @@ class _Blocks:
         return self.get_header(height).time_ms
 
 
-def _list_candidates(blocks: _Blocks, query: AuditQuery, walk: _Walk) -> Iterator[IndexEntry]:
+def _list_candidates(blocks: Blocks, query: AuditQuery, walk: _Walk) -> Iterator[IndexEntry]:
     """Entries that all subjects have, and before each the walk passes over it."""
     if query.subjects:
         yield from _intersect(blocks, query.subjects, walk)
@@ -328,7 +328,7 @@ def _list_candidates(blocks: _Blocks, query: AuditQuery, walk: _Walk) -> Iterato
         yield from _walk_blocks(blocks, walk)
 
 
-def _intersect(blocks: _Blocks, subjects: Sequence[str], walk: _Walk) -> Iterator[IndexEntry]:
+def _intersect(blocks: Blocks, subjects: Sequence[str], walk: _Walk) -> Iterator[IndexEntry]:
     if not walk.is_within:
         return
     indexes = [_Index(blocks.store, subject, walk) for subject in subjects]
@@ -348,7 +348,7 @@ def _intersect(blocks: _Blocks, subjects: Sequence[str], walk: _Walk) -> Iterato
             return
 
 
-def _walk_blocks(blocks: _Blocks, walk: _Walk) -> Iterator[IndexEntry]:
+def _walk_blocks(blocks: Blocks, walk: _Walk) -> Iterator[IndexEntry]:
     while walk.is_within:
         if not walk.spend():
             return

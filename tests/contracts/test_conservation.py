@@ -33,10 +33,12 @@ amounts = st.sampled_from([1, 999, YUAN, 20 * YUAN, 100 * YUAN, 10**12])
 class Market(RuleBasedStateMachine):
     """Two consumers and a provider do what comes to their minds; many attempts fail, and may."""
 
+    make_world = staticmethod(make_world)
+
     @initialize()
     def found(self) -> None:
         self.trade = Trade(
-            make_world(
+            self.make_world(
                 meter_epoch_ms=EPOCH_MS,
                 countersign_window_ms=2 * EPOCH_MS,
                 activation_timeout_ms=2 * EPOCH_MS,
