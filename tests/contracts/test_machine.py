@@ -4,7 +4,6 @@ from contracts import machine
 from contracts.account import make_account_key
 from contracts.invariants import check_invariants
 from contracts.machine import CLOCK_KEY, MAX_DUE_ITEMS
-from contracts.rules import VERSION_1
 from ledger.codec import Value
 from ledger.crypto import sha256
 from ledger.record import make_key
@@ -12,9 +11,7 @@ from ledger.state import Layer
 from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, YUAN, Trade, make_descriptor
 from tests.contracts.world import (
     BEIJING,
-    END_MS,
     GENESIS_HASH,
-    GUIZHOU,
     HOUR_MS,
     FakeTrail,
     World,
@@ -138,88 +135,6 @@ def test_a_version_of_its_own_takes_the_last_index() -> None:
     record = world.state.get(make_account_key(PROVIDER))
     assert record is not None
     assert (record.height, record.index) == (world.height, 2)
-
-
-def changed_keys(world: World) -> int:
-    """How many authenticated keys the last block changed."""
-    assert world.layer is not None
-    assert all(result.code == "ok" for result in world.results)
-    return len(world.layer.records)
-
-
-def test_changed_keys() -> None:
-    """The budget: every key a call changes costs each replica."""
-    counts: dict[str, int] = {}
-    trade = Trade()
-    world = trade.world
-
-    def note(name: str) -> None:
-        counts[name] = changed_keys(world)
-
-    world.register(CONSUMER, BEIJING)
-    note("registration")
-    world.register(PROVIDER, GUIZHOU)
-    world.deposit(CONSUMER, 10_000 * YUAN)
-    note("deposit")
-    world.do("settlement.pay", CONSUMER, amount_micro_yuan=1, reference="", to=PROVIDER)
-    note("pay")
-    world.do("resource.register", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
-    note("resource")
-    world.do("resource.attest", GUIZHOU, code=RESOURCE, units=8_000, until_ms=END_MS)
-    note("attestation")
-    trade.make_offer()
-    note("offer")
-    trade.take()
-    note("take")
-    trade.dispatch()
-    note("dispatch across regions")
-    trade.activate()
-    note("activate")
-    world.wait(HOUR_MS)
-    trade.agree(0)
-    note("co-signed receipt")
-    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="fault")
-    note("close")
-    rest = (trade.record["ended_ms"] - trade.record["metered_ms"]) * 2_000 // 1000
-    trade.submit(1, rest)
-    note("submit")
-    world.wait(VERSION_1["countersign_window_ms"] - 60_000)
-    world.block(after_ms=60_000)
-    assert trade.record["state"] == "closed"
-    note("deemed settlement")
-    world.do("identity.revoke", GUIZHOU, code=PROVIDER, note="", reason="ceased")
-    note("revocation")
-    assert counts == {
-        "registration": 2,
-        "deposit": 2,
-        "pay": 2,
-        "resource": 2,
-        "attestation": 2,
-        "offer": 2,
-        "take": 2,
-        "dispatch across regions": 3,
-        "activate": 2,
-        "co-signed receipt": 3,
-        "close": 2,
-        "submit": 2,
-        "deemed settlement": 3,
-        "revocation": 2,
-    }
-
-
-def test_changed_keys_of_the_rest() -> None:
-    trade = Trade().set_up()
-    world = trade.world
-    trade.make_offer()
-    trade.take()
-    world.do("lease.dispatch", (GUIZHOU, BEIJING), lease=trade.lease, reference="")
-    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="maintenance")
-    assert changed_keys(world) == 3  # lease, provider who signs, consumer who is paid back
-    trade.take()
-    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="unneeded")
-    assert changed_keys(world) == 2
-    world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
-    assert changed_keys(world) == 2
 
 
 def test_the_same_block_twice_is_the_same() -> None:

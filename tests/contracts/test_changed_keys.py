@@ -1,0 +1,121 @@
+"""The budget: every authenticated key that a call changes costs each replica.
+
+Accounts of signers count, neighbours of insertions do not.
+"""
+
+from contracts.rules import VERSION_1
+from tests.contracts.trade import (
+    CONSUMER,
+    LOCAL_CONSUMER,
+    PROVIDER,
+    RESOURCE,
+    YUAN,
+    Trade,
+    make_descriptor,
+)
+from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, World
+
+# What no call may need more of.
+BUDGET = {
+    "registration": 2,
+    "deposit": 2,
+    "payment": 2,
+    "resource described": 2,
+    "resource attested": 2,
+    "offer published": 2,
+    "offer taken": 2,
+    "dispatch": 2,
+    "dispatch across regions": 3,
+    "activation": 2,
+    "co-signed receipt": 3,
+    "receipt left": 2,
+    "deemed settlement": 3,
+    "dispute opened": 2,
+    "undisputed part": 2,
+    "close while active": 2,
+    "close that gives back": 3,
+    "offer withdrawn": 2,
+    "revocation": 2,
+}
+
+
+class Ledger:
+    """Counts the keys of named blocks."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.counts: dict[str, int] = {}
+
+    def note(self, name: str) -> None:
+        """The last block was this, and nothing else."""
+        assert self._world.layer is not None
+        assert all(result.code == "ok" for result in self._world.results)
+        self.counts[name] = len(self._world.layer.records)
+
+
+def test_no_call_changes_more_keys_than_it_may() -> None:
+    trade = Trade()
+    world, ledger = trade.world, Ledger(trade.world)
+    world.register(CONSUMER, BEIJING)
+    ledger.note("registration")
+    world.register(PROVIDER, GUIZHOU)
+    world.register(LOCAL_CONSUMER, GUIZHOU)
+    world.deposit(LOCAL_CONSUMER, 10_000 * YUAN)
+    world.deposit(CONSUMER, 10_000 * YUAN)
+    ledger.note("deposit")
+    world.do("settlement.pay", CONSUMER, amount_micro_yuan=1, reference="", to=PROVIDER)
+    ledger.note("payment")
+    world.do("resource.register", PROVIDER, code=RESOURCE, descriptor=make_descriptor())
+    ledger.note("resource described")
+    world.do("resource.attest", GUIZHOU, code=RESOURCE, units=8_000, until_ms=END_MS)
+    ledger.note("resource attested")
+    trade.make_offer()
+    ledger.note("offer published")
+    trade.take()
+    ledger.note("offer taken")
+    trade.dispatch()
+    ledger.note("dispatch across regions")
+    trade.activate()
+    ledger.note("activation")
+    _meter(trade, ledger)
+    _close(trade, ledger)
+    world.do("identity.revoke", GUIZHOU, code=PROVIDER, note="", reason="ceased")
+    ledger.note("revocation")
+    assert ledger.counts == BUDGET
+
+
+def _meter(trade: Trade, ledger: Ledger) -> None:
+    trade.world.wait(HOUR_MS)
+    trade.agree(0)
+    ledger.note("co-signed receipt")
+    trade.world.wait(HOUR_MS)
+    trade.submit(1)
+    ledger.note("receipt left")
+    trade.dispute(1, used=1_000)
+    ledger.note("dispute opened")
+    trade.world.block()
+    ledger.note("undisputed part")
+
+
+def _close(trade: Trade, ledger: Ledger) -> None:
+    """One lease ends with a silent consumer, others before they began."""
+    world = trade.world
+    trade.consumer = LOCAL_CONSUMER
+    trade.take(seconds=3_600)
+    trade.dispatch()
+    ledger.note("dispatch")
+    trade.activate()
+    world.wait(HOUR_MS // 2)
+    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="fault")
+    ledger.note("close while active")
+    rest_ms = trade.record["ended_ms"] - trade.record["metered_ms"]
+    trade.submit(0, rest_ms * 2_000 // 1000)
+    world.wait(VERSION_1["countersign_window_ms"] - 60_000)
+    world.block(after_ms=60_000)
+    assert trade.record["state"] == "closed"
+    ledger.note("deemed settlement")
+    trade.take()
+    world.do("lease.close", PROVIDER, lease=trade.lease, note="", reason="maintenance")
+    ledger.note("close that gives back")
+    world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
+    ledger.note("offer withdrawn")
