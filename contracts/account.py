@@ -5,6 +5,7 @@
            a consumer's also {"leases": count, "leases_head": 32 bytes}
            a provider's also {"delivered": count, "faults": count}
            an authority's also {"issued": micro-yuan deposited less withdrawn}
+           a regional node's also {"vouchers_issued": micro-yuan issued less lapsed}
 
 1. An account begins when its code first signs or is first paid; it never ends.
 2. `head` = SHA-256(head || height, 8 bytes || index, 4 bytes || id || code in ASCII) over all that
@@ -33,12 +34,16 @@ class Account(TypedDict):
     issued: NotRequired[int]
     leases: NotRequired[int]
     leases_head: NotRequired[bytes]
+    vouchers_issued: NotRequired[int]
 
 
 def _list_money(_key: bytes, account: Account) -> dict[str, int]:
+    buckets = {"balances": account["balance"]}
     if "issued" in account:
-        return {"balances": account["balance"], "issued": account["issued"]}
-    return {"balances": account["balance"]}
+        buckets["issued"] = account["issued"]
+    if "vouchers_issued" in account:
+        buckets["issued vouchers"] = account["vouchers_issued"]
+    return buckets
 
 
 ACCOUNTS: Final[Table[Account]] = Table(
@@ -61,6 +66,8 @@ def make_account(code: str) -> Account:
         account["delivered"] = account["faults"] = 0
     elif code[0] == "A":
         account["issued"] = 0
+    elif code[0] == "R":
+        account["vouchers_issued"] = 0
     return account
 
 

@@ -30,7 +30,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_terminal
-from contracts.receipt import Challenge, Dispute, Receipt, get_disputes
+from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_balanced
 from contracts.table import Projection, Table, make_due_key, make_object_key
 
 BLOCK: Final = "block"  # the actor of what no party did
@@ -218,26 +218,59 @@ def _list_dispute_keys(name: str, disputes: list[Dispute]) -> Iterator[bytes]:
 
 
 def _list_money(_key: bytes, lease: Lease) -> dict[str, int]:
-    frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
-    return {"holds": lease["held_micro_yuan"], "frozen": frozen}
+    part, claims = lease["voucher"], lease["open"]
+    buckets = {
+        "holds": lease["held_micro_yuan"],
+        "frozen": sum(claim["frozen_micro_yuan"] for claim in claims),
+    }
+    if part is not None:
+        buckets["voucher holds"] = part["held_micro_yuan"]
+        buckets["frozen vouchers"] = sum(claim["frozen_voucher_micro_yuan"] for claim in claims)
+    return buckets
 
 
 def _check(key: bytes, lease: Lease) -> Iterator[str]:
     """Its own equations: money, metered time, and what an end leaves."""
-    frozen = sum(receipt["frozen_micro_yuan"] for receipt in lease["open"])
     if lease["remainder"] < 0:
         yield f"{key!r} has a negative remainder"
-    spent = lease["billed_micro_yuan"] + lease["refunded_micro_yuan"]
-    if lease["funded_micro_yuan"] != lease["held_micro_yuan"] + frozen + spent:
+    if not _is_balanced(lease):
         yield f"{key!r} has lost or made money"
     metered_ms = lease["metered_ms"] - lease["activated_ms"]
     if lease["used_unit_seconds"] * 1000 > lease["units"] * metered_ms:
         yield f"{key!r} is metered above what it has"
+    if not all(map(is_balanced, lease["open"])):
+        yield f"{key!r} has a claim that is not frozen or billed in all"
+    if not _is_settled_once(lease):
+        yield f"{key!r} settles an epoch twice"
     if lease["state"] in ENDED:
         if not lease["closed_by"] or not lease["reason"]:
             yield f"{key!r} ended without an actor or a reason"
-        if lease["held_micro_yuan"] or lease["open"]:
+        if any(_list_money(key, lease).values()) or lease["open"]:
             yield f"{key!r} ended and still holds money"
+
+
+def _is_balanced(lease: Lease) -> bool:
+    """Whether what was funded is held, frozen, billed or refunded, cash and voucher (rule 3)."""
+    part, claims = lease["voucher"], lease["open"]
+    frozen = sum(claim["frozen_micro_yuan"] for claim in claims)
+    spent = lease["billed_micro_yuan"] + lease["refunded_micro_yuan"]
+    if part is None:
+        return lease["funded_micro_yuan"] == lease["held_micro_yuan"] + frozen + spent
+    spent -= part["billed_micro_yuan"]
+    frozen_part = sum(claim["frozen_voucher_micro_yuan"] for claim in claims)
+    spent_part = part["billed_micro_yuan"] + part["refunded_micro_yuan"]
+    return (
+        lease["funded_micro_yuan"] == lease["held_micro_yuan"] + frozen + spent
+        and part["funded_micro_yuan"] == part["held_micro_yuan"] + frozen_part + spent_part
+    )
+
+
+def _is_settled_once(lease: Lease) -> bool:
+    """Whether every epoch that was metered is open or settled, and none is both."""
+    open_ = [claim["epoch"] for claim in lease["open"]]
+    settled = [entry[0] for entry in lease["settled"]]
+    epochs = [*open_, *settled]
+    return len(set(epochs)) == len(epochs) and all(epoch < lease["epoch"] for epoch in epochs)
 
 
 LEASES: Final[Table[Lease]] = Table(

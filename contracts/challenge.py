@@ -231,6 +231,12 @@ DUE = (
         clock="working",
         handler=forfeit,
         changes="the lease; the provider's account; the consumer's account where money goes back",
-        events=("metering.unanswered", "metering.forfeited", "lease.refunded", "lease.closed"),
+        events=(
+            "metering.unanswered",
+            "metering.forfeited",
+            "voucher.returned",
+            "lease.refunded",
+            "lease.closed",
+        ),
     ),
 )

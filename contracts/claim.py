@@ -21,6 +21,7 @@ from contracts.life import compute_next
 from contracts.receipt import LIFE as RECEIPT_LIFE
 from contracts.receipt import Figures, Receipt, add_settled, get_paid
 from contracts.rules import load_version
+from contracts.voucher import apply_return
 
 
 def compute_figures_charge(ctx: Context, lease: Lease, figures: Figures) -> int:
@@ -146,8 +147,9 @@ def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
     claimed = lease["metered_ms"] == lease["ended_ms"] and find_waiting(lease) is None
     if lease["state"] != "settling" or not claimed:
         return lease
-    refunded = apply_refund(ctx, name, lease)
-    if lease["open"] or lease["challenges"]:
+    closes = not lease["open"] and not lease["challenges"]
+    refunded = apply_refund(ctx, name, lease, closes=closes)
+    if not closes:
         return refunded
     closed: Lease = {**refunded, "state": compute_next(LIFE, lease["state"], "finish")}
     data = {
@@ -158,17 +160,23 @@ def apply_ending(ctx: Context, name: str, lease: Lease) -> Lease:
     return closed
 
 
-def apply_refund(ctx: Context, name: str, lease: Lease) -> Lease:
-    """Give back all that a lease holds."""
-    cash = lease["held_micro_yuan"]
-    if not cash:
-        return lease
-    apply_credit(ctx, lease["consumer"], cash)
-    emit_about(ctx, "lease.refunded", name, lease, refunded_micro_yuan=cash)
+def apply_refund(ctx: Context, name: str, lease: Lease, *, closes: bool = True) -> Lease:
+    """Give back all that a lease holds; one that closes tells its voucher what was spent."""
+    part, cash = lease["voucher"], lease["held_micro_yuan"]
+    rest = 0 if part is None else part["held_micro_yuan"]
+    if part is not None:
+        apply_return(ctx, part["id"], rest, part["billed_micro_yuan"] if closes else 0)
+        part = {**part, "refunded_micro_yuan": part["refunded_micro_yuan"] + rest}
+    if cash:
+        apply_credit(ctx, lease["consumer"], cash)
+    if cash or rest:
+        data = {"refunded_micro_yuan": cash, "refunded_voucher_micro_yuan": rest}
+        emit_about(ctx, "lease.refunded", name, lease, **data)
     return {
         **lease,
         "held_micro_yuan": 0,
         "refunded_micro_yuan": lease["refunded_micro_yuan"] + cash,
+        "voucher": _move(part, held=-rest),
     }
 
 

@@ -228,7 +228,7 @@ CALLS = (
         },
         handler=open_dispute,
         changes="the lease; the consumer's account",
-        events=("lease.refunded", "dispute.opened"),
+        events=("voucher.returned", "lease.refunded", "dispute.opened"),
         tolerates=_OLD_BUSINESS,
     ),
     Call(
@@ -256,7 +256,7 @@ CALLS = (
         handler=concede,
         changes="the lease; the actor's account; the accounts of provider and consumer where money "
         "moves",
-        events=("metering.agreed", "lease.refunded", "lease.closed"),
+        events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
     ),
 )

@@ -44,6 +44,18 @@ def make_voucher_part(id_: str, micro_yuan: int, share_bp: int) -> VoucherPart:
     }
 
 
+def add_voucher_part(part: VoucherPart | None, more: VoucherPart | None) -> VoucherPart | None:
+    """A lease's part of a voucher with more of the same."""
+    if part is None or more is None:
+        return part or more
+    assert part["id"] == more["id"]
+    return {
+        **part,
+        "funded_micro_yuan": part["funded_micro_yuan"] + more["funded_micro_yuan"],
+        "held_micro_yuan": part["held_micro_yuan"] + more["held_micro_yuan"],
+    }
+
+
 def compute_funds(cash: int, part: VoucherPart | None) -> int:
     """The greatest bill that cash and a voucher's part can pay together, in micro-yuan (rule 2)."""
     if part is None:

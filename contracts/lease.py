@@ -19,7 +19,7 @@ Life: matched -> scheduled -> active -> (reclaiming) -> settling -> closed; or r
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.account import apply_debit
 from contracts.agreement import (
@@ -40,9 +40,21 @@ from contracts.claim import apply_ending, apply_failure
 from contracts.context import Context
 from contracts.delivery import apply_fault
 from contracts.errors import require
+from contracts.hold import add_voucher_part
 from contracts.life import compute_next
-from contracts.payload import Amount, Hash, LeaseId, Note, Payload, Reference
+from contracts.payload import (
+    Hash,
+    LeaseId,
+    Note,
+    OptionalAmount,
+    Payload,
+    Reference,
+    VoucherName,
+    check_voucher,
+)
 from contracts.rules import load_version
+from contracts.voucher import FAILURES as VOUCHER_FAILURES
+from contracts.voucher import apply_use, load_part
 
 REASONS = {
     "P": ("reclaimed", "maintenance", "fault"),
@@ -94,10 +106,19 @@ class Close(Payload):
 
 
 class TopUp(Payload):
-    """More money for the hold."""
+    """More money for the hold, cash or out of a voucher."""
 
-    amount_micro_yuan: Amount
+    amount_micro_yuan: OptionalAmount
     lease: LeaseId
+    voucher: VoucherName
+    voucher_micro_yuan: OptionalAmount
+
+    @model_validator(mode="after")
+    def _check_amounts(self) -> "TopUp":
+        check_voucher(self.voucher, self.voucher_micro_yuan)
+        if not self.amount_micro_yuan and not self.voucher:
+            raise ValueError("nothing is added")
+        return self
 
 
 def dispatch(ctx: Context, call: Dispatch) -> None:
@@ -205,16 +226,24 @@ def top_up(ctx: Context, call: TopUp) -> None:
     require(lease["state"] in WAITING or lease["state"] in RUNNING, "wrong-state")
     ended = lease["state"] in RUNNING and ctx.time_ms >= compute_horizon(lease)
     require(not ended, "lease-ended")
+    held = lease["voucher"]
+    require(held is None or call.voucher in ("", held["id"]), "other-voucher")
+    resource = lease["resource"]
+    part = load_part(ctx, call.voucher, call.voucher_micro_yuan, ctx.actor, resource)
     apply_debit(ctx, ctx.actor, call.amount_micro_yuan)
 
     # what changes
+    if part is not None:
+        apply_use(ctx, call.voucher, call.voucher_micro_yuan)
     changed: Lease = {
         **lease,
         "funded_micro_yuan": lease["funded_micro_yuan"] + call.amount_micro_yuan,
         "held_micro_yuan": lease["held_micro_yuan"] + call.amount_micro_yuan,
+        "voucher": add_voucher_part(held, part),
     }
     LEASES.put(ctx, key, changed)
     data = {"amount_micro_yuan": call.amount_micro_yuan, "held": changed["held_micro_yuan"]}
+    data["voucher_micro_yuan"] = call.voucher_micro_yuan
     emit_about(ctx, "lease.funded", call.lease, changed, **data)
 
 
@@ -340,7 +369,7 @@ CALLS = (
         },
         handler=refuse,
         changes="the lease; the consumer's account, which gets all that was held",
-        events=("lease.refunded", "lease.refused"),
+        events=("voucher.returned", "lease.refunded", "lease.refused"),
         tolerates=("suspended", "expired"),
     ),
     Call(
@@ -371,7 +400,13 @@ CALLS = (
         },
         handler=close,
         changes="the lease; the actor's account; the consumer's account where money goes back",
-        events=("lease.reclaiming", "lease.ended", "lease.refunded", "lease.closed"),
+        events=(
+            "lease.reclaiming",
+            "lease.ended",
+            "voucher.returned",
+            "lease.refunded",
+            "lease.closed",
+        ),
         tolerates=("suspended", "expired"),
     ),
     Call(
@@ -384,10 +419,12 @@ CALLS = (
             "not-party": "the signers are the sides of the lease that the call names",
             "wrong-state": "its life has this step from where it stands",
             "lease-ended": "the lease has not reached its horizon",
+            "other-voucher": "the lease has no part of another voucher",
+            **VOUCHER_FAILURES,
             "insufficient-balance": "the balance covers the amount",
         },
         handler=top_up,
-        changes="the lease; the consumer's account",
+        changes="the lease; the consumer's account; the voucher, where one is named",
         events=("lease.funded",),
         tolerates=("suspended", "expired"),
     ),
@@ -400,7 +437,7 @@ DUE = (
         clock="working",
         handler=expire,
         changes="the lease; the consumer's account; the provider's account where it is at fault",
-        events=("lease.refunded", "lease.failed"),
+        events=("voucher.returned", "lease.refunded", "lease.failed"),
     ),
     Due(
         action="lease.uphold",
@@ -416,7 +453,7 @@ DUE = (
         clock="time",
         handler=end,
         changes="the lease; the consumer's account where money goes back",
-        events=("lease.ended", "lease.refunded", "lease.closed"),
+        events=("lease.ended", "voucher.returned", "lease.refunded", "lease.closed"),
     ),
     Due(
         action="lease.finish",
@@ -424,6 +461,6 @@ DUE = (
         clock="working",
         handler=finish,
         changes="the lease; the consumer's account where money goes back",
-        events=("lease.unmetered", "lease.refunded", "lease.closed"),
+        events=("lease.unmetered", "voucher.returned", "lease.refunded", "lease.closed"),
     ),
 )

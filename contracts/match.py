@@ -4,7 +4,8 @@
    if it is of one, and its resource as many of those attested.
 2. The window lies within the attestation.
 3. The hold comes out of the budget of the demand that the lease is for, or else out of the
-   consumer's balance. A demand of which all is met gives back what is left of its budget.
+   consumer's balance; its part of a voucher comes out of that. A demand of which all is met gives
+   back what is left of its budget.
 """
 
 from contracts.account import apply_lease
@@ -15,6 +16,7 @@ from contracts.demand import apply_part
 from contracts.errors import require
 from contracts.resource import Resource
 from contracts.table import make_object_key
+from contracts.voucher import apply_use
 
 
 def check_capacity(
@@ -40,6 +42,7 @@ def apply_match(ctx: Context, terms: Terms, way: str) -> str:
         terms.demand,
         terms.quote,
         terms.venue,
+        "" if terms.voucher is None else terms.voucher["id"],
     )
     ctx.emit(
         "lease.matched",
@@ -49,8 +52,11 @@ def apply_match(ctx: Context, terms: Terms, way: str) -> str:
         seconds=terms.seconds,
         starts_ms=lease["starts_ms"],
         units=terms.units,
+        voucher_micro_yuan=0 if terms.voucher is None else terms.voucher["funded_micro_yuan"],
         way=way,
     )
+    if terms.voucher is not None:
+        apply_use(ctx, terms.voucher["id"], terms.voucher["funded_micro_yuan"])
     if terms.demand:
         demand_key = ctx.get_derived(make_object_key(terms.demand))
         refunded = apply_part(ctx, demand_key, terms.units, terms.held_micro_yuan)

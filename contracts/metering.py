@@ -199,7 +199,7 @@ CALLS = (
         },
         handler=receipt,
         changes="the lease; the provider's account, which is paid; the consumer's account",
-        events=("metering.agreed", "lease.refunded", "lease.closed"),
+        events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
     ),
     Call(
@@ -230,7 +230,7 @@ CALLS = (
         },
         handler=countersign,
         changes="the lease; the provider's account, which is paid; the consumer's account",
-        events=("metering.agreed", "lease.refunded", "lease.closed"),
+        events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
         tolerates=_OLD_BUSINESS,
     ),
 )
@@ -242,6 +242,6 @@ DUE = (
         clock="working",
         handler=deem,
         changes="the lease; the provider's account; the consumer's account where money goes back",
-        events=("metering.deemed", "lease.refunded", "lease.closed"),
+        events=("metering.deemed", "voucher.returned", "lease.refunded", "lease.closed"),
     ),
 )

@@ -46,6 +46,12 @@ def _is_plain(text: str) -> str:
     return text
 
 
+def check_voucher(name: str, micro_yuan: int) -> None:
+    """Raise ValueError unless a voucher and an amount out of it are both named, or neither."""
+    if bool(name) != bool(micro_yuan):
+        raise ValueError("a voucher and the amount out of it go together")
+
+
 IdentityCode = Annotated[
     str, AfterValidator(_of_class("NRIAPUMS")), Field(description="code of an identity")
 ]
@@ -58,6 +64,9 @@ RegionalCode = Annotated[
 NodeCode = Annotated[str, AfterValidator(_of_class("NRI")), Field(description="code of a node")]
 ProviderCode = Annotated[
     str, AfterValidator(_of_class("P")), Field(description="code of a provider")
+]
+ConsumerCode = Annotated[
+    str, AfterValidator(_of_class("U")), Field(description="code of a consumer")
 ]
 ResourceCode = Annotated[
     str, AfterValidator(_of_class("C")), Field(description="code of a resource")
@@ -78,7 +87,15 @@ DemandId = Annotated[
 LeaseId = Annotated[
     str, Field(pattern=r"^lease-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a lease")
 ]
+VoucherId = Annotated[
+    str, Field(pattern=r"^voucher-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a voucher")
+]
+VoucherName = Annotated[
+    str,
+    Field(pattern=r"^(voucher-[0-9a-f]{32}-[0-9]{1,4})?$", description="id of a voucher, or empty"),
+]
 Amount = Annotated[int, Field(ge=1, le=MAX_AMOUNT, description="micro-yuan")]
+OptionalAmount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="micro-yuan, 0 for none")]
 Price = Annotated[int, Field(ge=1, le=MAX_PRICE, description="micro-yuan a whole unit-hour")]
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="thousandths of a unit")]
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds")]

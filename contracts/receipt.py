@@ -159,6 +159,18 @@ def add_settled(settled: list[list[int]], receipt: Receipt) -> list[list[int]]:
     return [*settled, list(figures)][-MAX_SETTLED:]
 
 
+def is_balanced(claim: Receipt) -> bool:
+    """Whether an open receipt's claim is frozen or billed in all, and its dispute in order."""
+    dispute = claim["dispute"]
+    frozen = claim["frozen_micro_yuan"] + claim["frozen_voucher_micro_yuan"]
+    paid = dispute is not None and dispute["paid_ms"] > 0
+    return (
+        claim["claimed_micro_yuan"] == frozen + claim["billed_micro_yuan"]
+        and (paid or not claim["billed_micro_yuan"])
+        and (claim["state"] == "contested") == (dispute is not None)
+    )
+
+
 def get_claimed(claim: Receipt) -> Figures:
     """The figures that its provider claims."""
     return Figures(claim["used_unit_seconds"], claim["availability_bp"])

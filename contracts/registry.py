@@ -40,6 +40,7 @@ from contracts import (
     statistics,
     taking,
     vote,
+    voucher,
 )
 from contracts.call import Call, Due
 from contracts.table import Table, get_table_name, rebuild_tables
@@ -71,6 +72,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     ruling,
     account,
     settlement,
+    voucher,
     service,
     help,
     security,

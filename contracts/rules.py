@@ -87,6 +87,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "sla_floor_1_bp": 9_990,
     "sla_floor_2_bp": 9_900,
     "sla_floor_3_bp": 9_500,
+    # What one regional node may have issued in vouchers at most, less what lapsed of them.
+    "voucher_limit_micro_yuan": 10**15,
 }
 
 

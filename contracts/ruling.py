@@ -220,7 +220,7 @@ _ARBITER = {
     "wrong-state": "its life has this step from where it stands",
 }
 _RANGE = {"outside-claim": "the figures lie between what was accepted and what was claimed"}
-_FINAL = ("dispute.final", "metering.ruled", "lease.refunded", "lease.closed")
+_FINAL = ("dispute.final", "metering.ruled", "voucher.returned", "lease.refunded", "lease.closed")
 
 CALLS = (
     Call(

@@ -2,14 +2,15 @@
 
 1. What is taken for now starts in this moment; what is reserved ahead starts at `starts_ms`. Either
    starts within the offer's window, and lies within the attestation to its end.
-2. The hold covers at least `hold_epochs` of full use, or the whole lease where that is shorter.
+2. The hold covers at least `hold_epochs` of full use, or the whole lease where that is shorter,
+   together with the part of a voucher that the consumer may give to it.
 3. A taking may name an open demand of the same consumer. Then it is as the demand wants it, meets
    a part of it, and its hold comes out of the demand's budget.
 """
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.agreement import Terms, compute_window
 from contracts.billing import compute_cost
@@ -18,12 +19,26 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.demand import DemandRecord, is_open, is_part, load_demand
 from contracts.errors import require
+from contracts.hold import compute_funds
 from contracts.match import apply_match, check_capacity
 from contracts.needs import is_fit, is_region_fit
 from contracts.offer import OfferRecord, load_offer
-from contracts.payload import Amount, DemandId, OfferId, Payload, Seconds, StartMs, Units
+from contracts.payload import (
+    Amount,
+    DemandId,
+    OfferId,
+    OptionalAmount,
+    Payload,
+    Seconds,
+    StartMs,
+    Units,
+    VoucherName,
+    check_voucher,
+)
 from contracts.resource import Resource, is_attested, load_resource
 from contracts.standing import is_active
+from contracts.voucher import FAILURES as VOUCHER_FAILURES
+from contracts.voucher import load_part
 from ledger.code import parse_code
 
 
@@ -36,6 +51,13 @@ class Take(Payload):
     seconds: Seconds
     starts_ms: StartMs
     units: Units
+    voucher: VoucherName
+    voucher_micro_yuan: OptionalAmount
+
+    @model_validator(mode="after")
+    def _check_voucher(self) -> "Take":
+        check_voucher(self.voucher, self.voucher_micro_yuan)
+        return self
 
 
 def take(ctx: Context, call: Take) -> None:
@@ -52,7 +74,8 @@ def take(ctx: Context, call: Take) -> None:
         _check_demand(ctx, call, record, resource)
     duration_ms = min(call.seconds * 1000, ctx.rules["hold_epochs"] * ctx.rules["meter_epoch_ms"])
     least = compute_cost(call.units, record["price_micro_yuan"], duration_ms)
-    require(call.hold_micro_yuan >= least, "hold-too-small")
+    part = load_part(ctx, call.voucher, call.voucher_micro_yuan, ctx.actor, record["resource"])
+    require(compute_funds(call.hold_micro_yuan, part) >= least, "hold-too-small")
 
     # what changes
     terms = Terms(
@@ -70,6 +93,7 @@ def take(ctx: Context, call: Take) -> None:
         starts_ms=starts_ms,
         units=call.units,
         venue=record["venue"],
+        voucher=part,
     )
     apply_match(ctx, terms, "take")
 
@@ -148,12 +172,14 @@ CALLS = (
             "demand-closed": "the demand is open",
             "demand-mismatch": "what is taken is what the demand wants, and a part of it",
             "over-budget": "the budget of the demand covers the hold",
-            "hold-too-small": "the hold covers `hold_epochs` of full use, or the whole lease",
+            **VOUCHER_FAILURES,
+            "hold-too-small": "the hold covers `hold_epochs` of full use, or the whole lease, with "
+            "what the voucher pays of it",
             "insufficient-balance": "the balance covers the amount",
         },
         handler=take,
-        changes="the lease; the consumer's account, and where a demand is named that too, since it "
-        "is met in part and pays",
+        changes="the lease; the consumer's account; where a demand or a voucher is named that too, "
+        "since the one is met in part and pays, and the other pays a share",
         events=("lease.matched", "market.demand_met"),
     ),
 )

@@ -192,7 +192,8 @@ class Story:
             step.note(f"{self.share.lease}, {show_yuan(10 * YUAN)} held")
         with self.stage.step("overselling is refused by consensus, and the refusal recorded"):
             data = {"demand": "", "hold_micro_yuan": YUAN, "offer": self.offer, "starts_ms": 0}
-            wanted = {**data, "seconds": 60, "units": 3_000}
+            voucher = {"voucher": "", "voucher_micro_yuan": 0}
+            wanted = {**data, **voucher, "seconds": 60, "units": 3_000}
             taker = self.local.signer
             self.scene.execute(HOME, "market.take", wanted, taker, expect="not-enough-units")
         with self.stage.step("schedule them: across regions both regional nodes sign") as step:

@@ -138,6 +138,8 @@ def make_take(
         "seconds": seconds,
         "starts_ms": 0,
         "units": units,
+        "voucher": "",
+        "voucher_micro_yuan": 0,
     }
     return Order("market.take", data, (consumer,))
 

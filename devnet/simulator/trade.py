@@ -144,6 +144,8 @@ def _take(deal: Deal, _: int) -> Step:
         "seconds": 3,
         "starts_ms": 0,
         "units": 1_000,
+        "voucher": "",
+        "voucher_micro_yuan": 0,
     }
     return "market.take", data, (deal.pair.consumer,)
 

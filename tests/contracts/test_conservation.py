@@ -10,6 +10,7 @@ from contracts.agreement import LEASES, RUNNING
 from contracts.demand import DEMANDS
 from contracts.invariants import check_invariants, check_step
 from contracts.offer import OFFERS
+from contracts.voucher import VOUCHERS
 from ledger.state import Layer
 from tests.contracts.trade import (
     CONSUMER,
@@ -75,7 +76,7 @@ class Market(RuleBasedStateMachine):
     def pick(self, prefix: bytes, data: st.DataObject) -> tuple[str, Any]:
         """One of the objects of a table."""
         records = [(key, record.value) for key, record in self.world.state.scan(prefix)]
-        ended = ("closed", "failed", "withdrawn", "expired", "met")
+        ended = ("closed", "failed", "withdrawn", "expired", "spent", "met")
         alive = [key for key, value in records if value["state"] not in ended]
         key = data.draw(st.sampled_from(alive or [key for key, _ in records]))
         return key.split(b"\x00")[2].decode(), self.world.value(key)
@@ -147,6 +148,27 @@ class Market(RuleBasedStateMachine):
         name, demand = self.pick(DEMANDS.prefix, data)
         self.attempt("market.withdraw_demand", demand["consumer"], demand=name)
 
+    @rule(
+        who=consumers,
+        amount=st.sampled_from([1, 7 * YUAN, 100 * YUAN]),
+        share=st.sampled_from([1, 3_333, 10_000]),
+        epochs=st.sampled_from([1, 3, 30]),
+    )
+    def issue_voucher(self, who: str, amount: int, share: int, epochs: int) -> None:
+        self.trade.consumer = who
+        data = self.trade.voucher_data(
+            amount_micro_yuan=amount,
+            expires_ms=self.world.time_ms + epochs * EPOCH_MS,
+            share_bp=share,
+        )
+        self.attempt("voucher.issue", GUIZHOU, **data)
+
+    def pick_voucher(self, data: st.DataObject, amount: int) -> dict[str, Any]:
+        if not amount or not self.has(VOUCHERS.prefix):
+            return {"voucher": "", "voucher_micro_yuan": 0}
+        name, _ = self.pick(VOUCHERS.prefix, data)
+        return {"voucher": name, "voucher_micro_yuan": amount}
+
     @precondition(lambda self: self.has(OFFERS.prefix))
     @rule(
         data=st.data(),
@@ -156,6 +178,7 @@ class Market(RuleBasedStateMachine):
         hold=amounts,
         named=st.booleans(),
         ahead=st.booleans(),
+        voucher=st.sampled_from([0, 0, 1, YUAN, 20 * YUAN]),
     )
     def take(
         self,
@@ -166,6 +189,7 @@ class Market(RuleBasedStateMachine):
         hold: int,
         named: bool,
         ahead: bool,
+        voucher: int,
     ) -> None:
         offer, _ = self.pick(OFFERS.prefix, data)
         demand = ""
@@ -174,6 +198,7 @@ class Market(RuleBasedStateMachine):
             who, units = wanted["consumer"], min(units, wanted["left_units"]) or units
         starts_ms = self.world.time_ms + 5 * EPOCH_MS if ahead else 0
         taking = {"demand": demand, "hold_micro_yuan": hold, "offer": offer}
+        taking |= self.pick_voucher(data, voucher)
         self.attempt(
             "market.take", who, seconds=seconds, starts_ms=starts_ms, units=units, **taking
         )
@@ -198,10 +223,11 @@ class Market(RuleBasedStateMachine):
             self.attempt("lease.close", actor, lease=name, note="", reason=reason)
 
     @precondition(lambda self: self.has(LEASES.prefix))
-    @rule(data=st.data(), amount=amounts)
-    def top_up(self, data: st.DataObject, amount: int) -> None:
+    @rule(data=st.data(), amount=amounts, voucher=st.sampled_from([0, 1, YUAN]))
+    def top_up(self, data: st.DataObject, amount: int, voucher: int) -> None:
         name, lease = self.pick(LEASES.prefix, data)
-        self.attempt("lease.top_up", lease["consumer"], lease=name, amount_micro_yuan=amount)
+        more = {"amount_micro_yuan": amount, **self.pick_voucher(data, voucher)}
+        self.attempt("lease.top_up", lease["consumer"], lease=name, **more)
 
     @precondition(lambda self: self.has(LEASES.prefix))
     @rule(

@@ -24,6 +24,7 @@ from tests.contracts.failures import (
     service,
     settlement,
     standards,
+    voucher,
 )
 from tests.contracts.failures.cases import CASES
 from tests.contracts.trade import Trade
@@ -50,6 +51,7 @@ MODULES = (
     security,
     amendment,
     move,
+    voucher,
 )
 
 

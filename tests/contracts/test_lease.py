@@ -140,7 +140,7 @@ def test_an_exhausted_hold_ends_the_lease(trade: Trade) -> None:
 def test_a_top_up_keeps_it_going(trade: Trade) -> None:
     trade.start(hold_micro_yuan=40 * YUAN)
     trade.world.wait(HOUR_MS)
-    trade.world.do("lease.top_up", CONSUMER, amount_micro_yuan=40 * YUAN, lease=trade.lease)
+    trade.world.do("lease.top_up", CONSUMER, **trade.top_up_data(40 * YUAN))
     trade.world.wait(2 * HOUR_MS)
     assert trade.record["state"] == "active"
     assert trade.record["funded_micro_yuan"] == 80 * YUAN

@@ -83,6 +83,7 @@ class Trade:
     offer: str = ""
     lease: str = ""
     consumer: str = CONSUMER
+    voucher: str = ""
 
     def set_up(self, *, consumer: str = CONSUMER, funds: int = 10_000 * YUAN) -> "Trade":
         """Both parties, money, and an attested resource."""
@@ -150,6 +151,8 @@ class Trade:
             "seconds": 4 * 3600,
             "starts_ms": 0,
             "units": 2_000,
+            "voucher": "",
+            "voucher_micro_yuan": 0,
             **changes,
         }
 
@@ -210,6 +213,32 @@ class Trade:
 
     def submit(self, epoch: int, used: int | None = None, **changes: Value) -> Result:
         return self.world.do("metering.submit", PROVIDER, **self.usage(epoch, used, **changes))
+
+    def voucher_data(self, **changes: Value) -> dict[str, Value]:
+        return {
+            "amount_micro_yuan": 50 * YUAN,
+            "expires_ms": self.world.time_ms + 30 * 24 * HOUR_MS,
+            "holder": self.consumer,
+            "reference": "2026-17",
+            "region": "52",
+            "resource_class": "20",
+            "share_bp": 4_000,
+            **changes,
+        }
+
+    def issue_voucher(self, **changes: Value) -> str:
+        """A voucher of fifty yuan that pays two fifths of a bill for intelligent computing."""
+        result = self.world.do("voucher.issue", GUIZHOU, **self.voucher_data(**changes))
+        self.voucher = result.events[0]["about"][0]
+        return self.voucher
+
+    def top_up_data(self, micro_yuan: int = 0, voucher: int = 0) -> dict[str, Value]:
+        return {
+            "amount_micro_yuan": micro_yuan,
+            "lease": self.lease,
+            "voucher": self.voucher if voucher else "",
+            "voucher_micro_yuan": voucher,
+        }
 
     def dispute_data(self, epoch: int = 0, used: int = 0, **changes: Value) -> dict[str, Value]:
         return {

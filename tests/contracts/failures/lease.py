@@ -186,21 +186,22 @@ def _(trade: Trade) -> Attempt:
 @case("lease.top_up", "unknown-lease")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
-    return CONSUMER, {"amount_micro_yuan": 1, "lease": NO_LEASE}
+    trade.lease = NO_LEASE
+    return CONSUMER, trade.top_up_data(1)
 
 
 @case("lease.top_up", "not-party")
 def _(trade: Trade) -> Attempt:
     trade.start()
     trade.world.register(STRANGER, BEIJING)
-    return STRANGER, {"amount_micro_yuan": 1, "lease": trade.lease}
+    return STRANGER, trade.top_up_data(1)
 
 
 @case("lease.top_up", "wrong-state")
 def _(trade: Trade) -> Attempt:
     trade.start()
     trade.world.wait(5 * HOUR_MS)
-    return CONSUMER, {"amount_micro_yuan": 1, "lease": trade.lease}
+    return CONSUMER, trade.top_up_data(1)
 
 
 @case("lease.top_up", "lease-ended")
@@ -211,10 +212,10 @@ def _(trade: Trade) -> Attempt:
         if key.startswith(b"due\x00"):
             del trade.world.state.derived[key]
     trade.world.wait(5 * HOUR_MS)
-    return CONSUMER, {"amount_micro_yuan": 1, "lease": trade.lease}
+    return CONSUMER, trade.top_up_data(1)
 
 
 @case("lease.top_up", "insufficient-balance")
 def _(trade: Trade) -> Attempt:
     trade.start()
-    return CONSUMER, {"amount_micro_yuan": 10_000 * YUAN, "lease": trade.lease}
+    return CONSUMER, trade.top_up_data(10_000 * YUAN)
