@@ -55,6 +55,14 @@ def compute_covered_ms(
     return charge // (units * price_micro_yuan * _CHARGE_PER_MS)
 
 
+def compute_affordable(held_micro_yuan: int, price_micro_yuan: int, duration_ms: int) -> int:
+    """How many units' full use of a span is covered by a hold; of nothing, none."""
+    if not held_micro_yuan:
+        return 0
+    charge = (held_micro_yuan + 1) * SCALE - 1
+    return charge // (price_micro_yuan * _CHARGE_PER_MS * duration_ms)
+
+
 def compute_cost(units: int, price_micro_yuan: int, duration_ms: int) -> int:
     """What full use of a span costs at most, in micro-yuan."""
     return -(-units * price_micro_yuan * _CHARGE_PER_MS * duration_ms // SCALE)

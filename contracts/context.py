@@ -7,8 +7,8 @@ place.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ledger.codec import Value
 from ledger.primitives import Digest
@@ -43,7 +43,8 @@ class Scope:
     """What all items of one block share. Times are milliseconds, of the block.
 
     `working_ms` is the block's time less the gaps of more than a minute that ever were: deadlines
-    that punish silence count it.
+    that punish silence count it. `shared` is what a contract keeps between the items of the block,
+    under a name of its own; it ends with the block.
     """
 
     height: int
@@ -52,6 +53,7 @@ class Scope:
     genesis_hash: Digest
     rules: Rules
     trail: Trail
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 class Context:

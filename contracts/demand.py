@@ -15,7 +15,7 @@
    left of the budget goes back.
 
 Derived: `wanted 0x00 class 0x00 price 0x00 demand id` of open demands, an entry in a due queue, the
-object index.
+turns of those that wait for selection in a queue of theirs, the object index.
 """
 
 from collections.abc import Iterator
@@ -43,11 +43,17 @@ LIFE: Final = {
 
 
 class DemandRecord(TypedDict):
-    """The value of a demand. `left_units` and `held_micro_yuan` are what no lease has met yet."""
+    """The value of a demand. `left_units` and `held_micro_yuan` are what no lease has met yet.
 
+    `retry_ms` is its next turn in selection, 0 without one; `cursor` the place in the book at which
+    a walk goes on then, and `best` the offer that was the best up to there.
+    """
+
+    best: str
     budget_micro_yuan: int
     ceiling_micro_yuan: int
     consumer: str
+    cursor: bytes
     earliest_ms: int
     held_micro_yuan: int
     latest_ms: int
@@ -55,6 +61,7 @@ class DemandRecord(TypedDict):
     minimum_units: int
     needs: dict[str, Any]
     resource_class: str
+    retry_ms: int
     rules: int
     seconds: int
     state: str
@@ -106,6 +113,9 @@ def _project(key: bytes, demand: DemandRecord) -> Projection:
         # Its window holds the moment `latest_ms` itself.
         ends_ms = demand["latest_ms"] + 1
         entries[make_due_key("time", ends_ms, "market.expire_demand", name)] = key
+        if demand["retry_ms"]:
+            retry_ms = demand["retry_ms"]
+            entries[make_due_key("selection", retry_ms, "selection.match", name)] = key
     return Projection(entries)
 
 
@@ -154,13 +164,25 @@ def is_part(record: DemandRecord, units: int) -> bool:
     return min(record["minimum_units"], record["left_units"]) <= units <= record["left_units"]
 
 
+def compute_turn(ctx: Context, way: str) -> int:
+    """The first turn in selection that is to come, if the demand has any."""
+    return ctx.time_ms + 1 if way == "selection" else 0
+
+
 def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> int:
     """Meet a part, whose hold comes out of the budget; what goes back, once all of it is met."""
     record = DEMANDS.get(ctx, key)
     assert record is not None
     left, held = record["left_units"] - units, record["held_micro_yuan"] - held_micro_yuan
     assert left >= 0 and held >= 0
-    changed: DemandRecord = {**record, "held_micro_yuan": held, "left_units": left}
+    changed: DemandRecord = {
+        **record,
+        "best": "",
+        "cursor": b"",
+        "held_micro_yuan": held,
+        "left_units": left,
+        "retry_ms": compute_turn(ctx, record["way"]),
+    }
     if left:
         DEMANDS.put(ctx, key, changed)
         return 0
@@ -186,9 +208,11 @@ def demand(ctx: Context, call: Demand) -> None:
     # what changes
     name = ctx.make_object_id("demand")
     record: DemandRecord = {
+        "best": "",
         "budget_micro_yuan": call.budget_micro_yuan,
         "ceiling_micro_yuan": call.ceiling_micro_yuan,
         "consumer": ctx.actor,
+        "cursor": b"",
         "earliest_ms": call.earliest_ms,
         "held_micro_yuan": call.budget_micro_yuan,
         "latest_ms": call.latest_ms,
@@ -196,6 +220,7 @@ def demand(ctx: Context, call: Demand) -> None:
         "minimum_units": call.minimum_units,
         "needs": call.needs.model_dump(),
         "resource_class": call.resource_class,
+        "retry_ms": compute_turn(ctx, call.way),
         "rules": ctx.rules.version,
         "seconds": call.seconds,
         "state": "open",

@@ -39,13 +39,19 @@ them.
    milliseconds since 1970, shares basis points. All are integers.
 5. A block does due work before its transactions, at most {MAX_DUE_ITEMS} items of each queue, in
    the order of their time. *Working time* is block time less all gaps of more than {MAX_GAP_MS} ms
-   between two blocks; a gap is recorded as a due item with the event `clock.gap`.
+   between two blocks; a gap is recorded as a due item with the event `clock.gap`. Then come the
+   turns of demands that wait for selection, within bounds of their own.
 6. An event is about all parties, resources and objects that it concerns.
 """
 _QUERIES = """What `statistics.publish` names and `GET /v1/statistics` computes. A result is
 {"height", "query", "rows", "time_ms"}, its digest the SHA-256 of its canonical encoding. Columns
 that name a row's group are texts, the others integers.
 """
+_CLOCKS: Mapping[str, str] = {
+    "time": "block time",
+    "working": "working time",
+    "selection": "block time, in the queue of selection",
+}
 _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
     ("Receipt of a lease", receipt.LIFE),
@@ -104,8 +110,7 @@ def _count(failures: Mapping[str, str]) -> Iterator[tuple[int, tuple[str, str]]]
 
 
 def _describe_due(due: Due) -> str:
-    clock = "working time" if due.clock == "working" else "block time"
-    lines = [f"### `{due.action}`\n", f"{due.title}.\n", f"- Clock: {clock}."]
+    lines = [f"### `{due.action}`\n", f"{due.title}.\n", f"- Clock: {_CLOCKS[due.clock]}."]
     return "\n".join([*lines, f"- Changes: {due.changes}.", f"- Events: {_codes(due.events)}.\n"])
 
 

@@ -4,6 +4,8 @@
    is block time less all gaps that ever were. The record changes only then.
 2. Due work comes first, in the order of its queues, at most `MAX_DUE_ITEMS` of each queue a block;
    what is left goes on in the next block. What becomes due meanwhile waits for the next block.
+   At last the demands have their turns that wait for selection, in a queue of its own and within
+   bounds of its own (see `contracts.selection`), so that neither holds up the other.
 3. Then each transaction in its order, in a layer of its own: committed when it is ok, dropped with
    its failure code when not.
 4. At the end each signer's account takes up what its party signed, failures included, in one write:
@@ -32,6 +34,8 @@ from contracts.nodes import VALIDATORS_PREFIX, Node, compute_peers, compute_vali
 from contracts.payload import Payload
 from contracts.registry import CALLS, DUE, rebuild_derived
 from contracts.rules import load_current
+from contracts.selection import CLOCK as SELECTION
+from contracts.selection import is_spent
 from contracts.standing import check_signer, resolve_key
 from ledger.crypto import sha256
 from ledger.primitives import Digest, Height
@@ -62,7 +66,7 @@ __all__ = [
 MAX_DUE_ITEMS: Final = 128  # of each queue in one block
 MAX_GAP_MS: Final = 60_000
 CLOCK_KEY: Final = make_key("clock")
-CLOCKS: Final = ("time", "working")
+CLOCKS: Final = ("time", "working", SELECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,23 +202,34 @@ def _execute_due(scope: Scope, layer: Layer, block: BlockInput) -> list[Result]:
 
     if block.time_ms - block.parent_time_ms > MAX_GAP_MS:
         execute(make_key("due", "clock", block.height.to_bytes(8, "big")), _record_gap)
-    for key, action, record_key in _list_due(scope, layer):
+
+    def execute_due(key: bytes, action: str, record_key: bytes) -> None:
         # An earlier item may have done away with a later one.
         if layer.get_derived(key) is not None:
-            execute(key, lambda ctx: DUE[action].handler(ctx, record_key))  # noqa: B023
+            execute(key, lambda ctx: DUE[action].handler(ctx, record_key))
             assert layer.get_derived(key) is None, "due work that stays due would never end"
+
+    for item in _list_due(scope, layer):
+        execute_due(*item)
+    turns = _list_queue(layer, SELECTION, scope.time_ms, scope.rules["selection_items"])
+    for turn in list(turns):
+        if is_spent(scope):
+            break
+        execute_due(*turn)
     return results
 
 
 def _list_due(scope: Scope, layer: Layer) -> list[tuple[bytes, str, bytes]]:
     now = {"time": scope.time_ms, "working": scope.working_ms}
-    return [item for clock in CLOCKS for item in _list_queue(layer, clock, now[clock])]
+    return [item for clock in now for item in _list_queue(layer, clock, now[clock], MAX_DUE_ITEMS)]
 
 
-def _list_queue(layer: Layer, clock: str, now_ms: int) -> Iterator[tuple[bytes, str, bytes]]:
+def _list_queue(
+    layer: Layer, clock: str, now_ms: int, most: int
+) -> Iterator[tuple[bytes, str, bytes]]:
     prefix = make_key("due", clock)
     at = len(prefix)
-    for key, record_key in islice(layer.scan_derived(prefix), MAX_DUE_ITEMS):
+    for key, record_key in islice(layer.scan_derived(prefix), most):
         if int.from_bytes(key[at : at + 8], "big") > now_ms:
             return
         yield key, key[at + 9 :].split(b"\x00")[0].decode("ascii"), record_key

@@ -14,6 +14,8 @@ from contracts.calendar import compute_peak, is_full
 from contracts.context import Context
 from contracts.demand import apply_part
 from contracts.errors import require
+from contracts.hold import VoucherPart
+from contracts.offer import OfferRecord
 from contracts.resource import Resource
 from contracts.table import make_object_key
 from contracts.voucher import apply_use
@@ -26,6 +28,38 @@ def check_capacity(
     reserved = compute_peak(ctx, code, *window)
     require(reserved + units <= resource["attested_units"], "over-capacity")
     require(not is_full(ctx, code), "calendar-full")
+
+
+def make_offer_terms(
+    name: str,
+    offer: OfferRecord,
+    *,
+    consumer: str,
+    demand: str,
+    units: int,
+    seconds: int,
+    held_micro_yuan: int,
+    starts_ms: int | None,
+    voucher: VoucherPart | None = None,
+) -> Terms:
+    """The terms of a lease under an offer."""
+    return Terms(
+        consumer=consumer,
+        demand=demand,
+        descriptor_version=offer["descriptor_version"],
+        held_micro_yuan=held_micro_yuan,
+        notice_seconds=offer["notice_seconds"],
+        offer=name,
+        price_micro_yuan=offer["price_micro_yuan"],
+        provider=offer["provider"],
+        resource=offer["resource"],
+        seconds=seconds,
+        sla_class=offer["sla_class"],
+        starts_ms=starts_ms,
+        units=units,
+        venue=offer["venue"],
+        voucher=voucher,
+    )
 
 
 def apply_match(ctx: Context, terms: Terms, way: str) -> str:

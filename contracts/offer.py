@@ -13,10 +13,13 @@
 4. It stands at a venue, which is an industry node of the resource's sector, or at none.
 5. An offer ends by itself when its window is over; its leases go on.
 
-Derived: the order book `book 0x00 class 0x00 price 0x00 offer id` of open offers, an entry in a due
-queue, the object index.
+Derived: the order books `book 0x00 shelf 0x00 venue or - 0x00 class 0x00 region 0x00 <static score,
+8 bytes> 0x00 offer id 0x00` of open offers, each under its own region and under 00 for any; on the
+shelf `all`, and on the shelf `now` unless it stepped aside (see `selection`). An entry in a due
+queue, and one in that of selection while it stands aside; the object index.
 """
 
+from collections.abc import Iterator
 from typing import Final, TypedDict
 
 from pydantic import model_validator
@@ -38,17 +41,24 @@ from contracts.payload import (
     Venue,
 )
 from contracts.resource import is_attested, load_resource
+from contracts.score import compute_static
 from contracts.standing import is_active
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.code import parse_code
 from ledger.record import make_key
 
+ANYWHERE: Final = "00"  # the region of the book that has the offers of all
 LIFE: Final = {("open", "withdraw"): "withdrawn", ("open", "expire"): "expired"}
 
 
 class OfferRecord(TypedDict):
-    """The value of an offer; it never changes but in its state."""
+    """The value of an offer; it never changes but in its state, and when it steps aside.
 
+    `score` is the static part of its score under its rules. `aside_until_ms` is 0, or when it is
+    looked at again.
+    """
+
+    aside_until_ms: int
     descriptor_version: int
     ends_ms: int
     maximum_seconds: int
@@ -59,6 +69,7 @@ class OfferRecord(TypedDict):
     provider: str
     resource: str
     rules: int
+    score: int
     sla_class: int
     starts_ms: int
     state: str
@@ -96,13 +107,28 @@ class WithdrawOffer(Payload):
     offer: OfferId
 
 
+def make_book_prefix(shelf: str, venue: str, resource_class: str, region: str) -> bytes:
+    """What the entries of one order book begin with; the rest is static score and offer id."""
+    return make_key("book", shelf, venue or "-", resource_class, region)
+
+
+def _list_book_keys(name: str, offer: OfferRecord) -> Iterator[bytes]:
+    fields = parse_code(offer["resource"])
+    place = make_key(name)
+    for shelf in ("all",) if offer["aside_until_ms"] else ("all", "now"):
+        for region in (ANYWHERE, fields.region):
+            prefix = make_book_prefix(shelf, offer["venue"], fields.resource_class, region)
+            yield b"%b%b\x00%b" % (prefix, offer["score"].to_bytes(8, "big"), place)
+
+
 def _project(key: bytes, offer: OfferRecord) -> Projection:
     name = key.split(b"\x00")[2].decode("ascii")
     entries: dict[bytes, object] = {make_object_key(name): key}
     if offer["state"] == "open":
-        price = offer["price_micro_yuan"].to_bytes(8, "big")
-        resource_class = parse_code(offer["resource"]).resource_class
-        entries[make_key("book", resource_class, price, name)] = key
+        entries.update(dict.fromkeys(_list_book_keys(name, offer), key))
+        if offer["aside_until_ms"]:
+            until_ms = offer["aside_until_ms"]
+            entries[make_due_key("selection", until_ms, "selection.give_back", name)] = key
         entries[make_due_key("time", offer["ends_ms"], "market.expire_offer", name)] = key
     return Projection(entries)
 
@@ -144,6 +170,7 @@ def offer(ctx: Context, call: Offer) -> None:
     # what changes
     name = ctx.make_object_id("offer")
     record: OfferRecord = {
+        "aside_until_ms": 0,
         "descriptor_version": resource["version"],
         "ends_ms": call.ends_ms,
         "maximum_seconds": call.maximum_seconds,
@@ -154,6 +181,7 @@ def offer(ctx: Context, call: Offer) -> None:
         "provider": ctx.actor,
         "resource": call.resource,
         "rules": ctx.rules.version,
+        "score": compute_static(ctx.rules, call.price_micro_yuan, resource["descriptor"]),
         "sla_class": call.sla_class,
         "starts_ms": call.starts_ms,
         "state": "open",

@@ -78,6 +78,24 @@ VERSION_1: Final[Mapping[str, int]] = {
     "rules_notice_blocks": 1_000,
     # How long an instance has to rule once the evidence is there, in working time.
     "ruling_window_ms": 168 * 3_600_000,
+    # How long an offer that can give nothing now stands aside at most.
+    "selection_aside_ms": 10 * 60_000,
+    # How many candidates the demands of one block look at.
+    "selection_candidates": 2_000,
+    # What raises the score of an offer: power that is not green, at most.
+    "selection_green_bp": 500,
+    # How many turns of demands, and returns of offers, one block has.
+    "selection_items": 64,
+    # What raises the score of an offer: each step of its latency class.
+    "selection_latency_bp": 200,
+    # The weight of the price itself in the score.
+    "selection_price_bp": 10_000,
+    # What raises the score of an offer: a PUE of 2 and above.
+    "selection_pue_bp": 1_000,
+    # What raises the score of an offer: a provider that failed each time.
+    "selection_record_bp": 2_000,
+    # How long a demand for which nothing was found waits for its next turn.
+    "selection_retry_ms": 60_000,
     # How long after its end a lease waits for the receipts that are missing, in working time.
     "settlement_window_ms": 72 * 3_600_000,
     # Credits on the bill of an epoch whose availability is below a floor, in basis points.
@@ -101,6 +119,9 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "liveness_blocks": (16, 256),
     "minimum_validators": (4, 34),
     "root_supermajority_bp": (6_700, 10_000),
+    # A block has to close within the leader timer (docs/spec/selection.md).
+    "selection_candidates": (1, 10_000),
+    "selection_items": (1, 512),
 }
 RELATIONS: Final[tuple[tuple[str, Callable[[Mapping[str, int]], bool]], ...]] = (
     (

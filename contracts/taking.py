@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from contracts.agreement import Terms, compute_window
+from contracts.agreement import compute_window
 from contracts.billing import compute_cost
 from contracts.calendar import compute_peak
 from contracts.call import Call, Role
@@ -20,7 +20,7 @@ from contracts.context import Context
 from contracts.demand import DemandRecord, is_open, is_part, load_demand
 from contracts.errors import require
 from contracts.hold import compute_funds
-from contracts.match import apply_match, check_capacity
+from contracts.match import apply_match, check_capacity, make_offer_terms
 from contracts.needs import is_fit, is_region_fit
 from contracts.offer import OfferRecord, load_offer
 from contracts.payload import (
@@ -67,7 +67,6 @@ def take(ctx: Context, call: Take) -> None:
 
     # what must hold
     resource = load_resource(ctx, record["resource"])
-    starts_ms = call.starts_ms or None
     _check_offer(ctx, call, record, resource)
     _check_capacity(ctx, call, record, resource)
     if call.demand:
@@ -78,21 +77,15 @@ def take(ctx: Context, call: Take) -> None:
     require(compute_funds(call.hold_micro_yuan, part) >= least, "hold-too-small")
 
     # what changes
-    terms = Terms(
+    terms = make_offer_terms(
+        call.offer,
+        record,
         consumer=ctx.actor,
         demand=call.demand,
-        descriptor_version=resource["version"],
         held_micro_yuan=call.hold_micro_yuan,
-        notice_seconds=record["notice_seconds"],
-        offer=call.offer,
-        price_micro_yuan=record["price_micro_yuan"],
-        provider=record["provider"],
-        resource=record["resource"],
         seconds=call.seconds,
-        sla_class=record["sla_class"],
-        starts_ms=starts_ms,
+        starts_ms=call.starts_ms or None,
         units=call.units,
-        venue=record["venue"],
         voucher=part,
     )
     apply_match(ctx, terms, "take")

@@ -36,7 +36,9 @@ def count(trade: Trade, *prefix: str) -> int:
 
 
 def test_an_offer_is_in_the_book_until_it_ends(trade: Trade) -> None:
-    assert count(trade, "book", "20") == 1
+    for shelf in ("all", "now"):
+        for region in ("00", "52"):
+            assert count(trade, "book", shelf, "-", "20", region) == 1
     trade.world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
     assert count(trade, "book") == 0
     assert trade.world.value(OFFERS.make_key(PROVIDER, trade.offer))["state"] == "withdrawn"
@@ -45,7 +47,7 @@ def test_an_offer_is_in_the_book_until_it_ends(trade: Trade) -> None:
 def test_the_book_is_in_the_order_of_prices(trade: Trade) -> None:
     trade.make_offer(price_micro_yuan=PRICE + 1)
     trade.make_offer(price_micro_yuan=PRICE - 1)
-    book = trade.world.state.scan_derived(make_key("book", "20"))
+    book = trade.world.state.scan_derived(make_key("book", "all", "-", "20", "52"))
     prices = [trade.world.value(key)["price_micro_yuan"] for _, key in book]
     assert prices == [PRICE - 1, PRICE, PRICE + 1]
 
