@@ -25,22 +25,24 @@ def extend_trail(
     return trail.extended(Step(header.height, header.state_root, shown), members)
 
 
-def load_trail(store: Store, genesis: Genesis) -> Trail:
-    """The trail of a store's last block."""
-    first = max(0, store.height + 1 - MAX_STEPS)
+def load_trail(store: Store, genesis: Genesis, height: int | None = None) -> Trail:
+    """The trail of a store's last block, or of the block at another final height."""
+    last = store.height if height is None else height
+    first = max(0, last + 1 - MAX_STEPS)
     # The block before them is read for its epoch's members only.
     before = store.get_block(max(0, first - 1))
     assert before is not None, "the last blocks are never pruned"
-    trail = Trail((), _find_members(store, genesis, before.header.epoch))
-    for height in range(first, store.height + 1):
-        block = store.get_block(height)
+    trail = Trail((), find_members(store, genesis, before.header.epoch))
+    for step in range(first, last + 1):
+        block = store.get_block(step)
         assert block is not None, "the last blocks are never pruned"
-        members = _find_members(store, genesis, block.header.epoch)
+        members = find_members(store, genesis, block.header.epoch)
         trail = extend_trail(trail, block.header, block.parent_certificate, members)
     return trail
 
 
-def _find_members(store: Store, genesis: Genesis, epoch: int) -> tuple[str, ...]:
+def find_members(store: Store, genesis: Genesis, epoch: int) -> tuple[str, ...]:
+    """The codes of the validators of an epoch, by index."""
     return tuple(find_validators(store, genesis, epoch).codes)
 
 

@@ -21,6 +21,7 @@ GROUPS = {
     "node": "node.cli.node",
     "tx": "node.cli.tx",
     "audit": "node.cli.audit",
+    "rules": "node.cli.rules",
     "verify": "node.cli.verify",
 }
 

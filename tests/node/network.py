@@ -22,3 +22,21 @@ def run_network(seed: int = 7) -> Simulation:
     simulation = Simulation(seed, plan)
     simulation.run()
     return simulation
+
+
+def run_market(seed: int = 7) -> Simulation:
+    """Four validators without faults, long enough for leases to be metered and to end."""
+    plan = Plan(
+        n=4,
+        observers=0,
+        faults=Faults(),
+        fire_us=8 * SECOND,
+        pause_us=100 * MS,
+        rotations=0,
+        is_real=False,
+        is_encoded=False,
+        limits=MempoolLimits(),
+    )
+    simulation = Simulation(seed, plan)
+    simulation.run()
+    return simulation

@@ -1,0 +1,234 @@
+"""`suanlian rules`: the rules in force, and what other rules would have changed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from contracts.ballot import make_ballot_key
+from ledger.genesis import Genesis
+from ledger.keyvalue import LevelDb
+from ledger.store import Store
+from node.cli.output import AsJson, CommandError, print_json, show_fields, show_table
+from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect
+from node.client.verified import show_time
+from node.config import FILE_NAME, load_config, load_genesis
+from node.genesis_block import compute_genesis_block
+from node.trial import MAX_BLOCKS, Trial, try_rules
+
+app = typer.Typer(
+    help="The rules in force, and what other rules would have changed.", no_args_is_help=True
+)
+
+Changes = Annotated[
+    list[str], typer.Option("--change", help="A rule and its new integer, NAME=VALUE. Repeat it.")
+]
+OfBallot = Annotated[
+    str, typer.Option("--ballot", help="Take the changes that this ballot would carry.")
+]
+Last = Annotated[int, typer.Option("--last", help="How many blocks.", min=1, max=MAX_BLOCKS)]
+Config = Annotated[Path, typer.Option("--config", help="The configuration of a stopped peer.")]
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="A copied data folder instead of the peer's own.")
+]
+Most = Annotated[int, typer.Option("--most", help="Rows of each table at most.", min=1)]
+
+_VERSIONS: Final = {"rule": "rule", "integer": "integer", "version": "since version"}
+_CODES: Final = {"was": "ended as", "would_be": "would have ended as", "count": "transactions"}
+_OTHERWISE: Final = {
+    "place": "block",
+    "kind": "kind",
+    "was": "ended as",
+    "would_be": "would have",
+    "why": "differs in",
+    "signers": "signed by",
+    "id": "id",
+}
+_MOVED: Final = {
+    "events": "what",
+    "was": "was done in block",
+    "would_be": "would have been",
+    "about": "about",
+}
+_BALANCES: Final = {
+    "code": "party",
+    "was_micro_yuan": "has",
+    "would_be_micro_yuan": "would have",
+    "difference_micro_yuan": "difference",
+}
+
+
+@app.command("show")
+def show_rules(
+    peer: PeerUrl = DEFAULT_PEER, genesis: GenesisHash = "", as_json: AsJson = False
+) -> None:
+    """List the rules in force, and the versions that wait for their height."""
+    with connect(peer, genesis) as client:
+        versions = [item["value"] for item in client.iterate_records("rules")]
+        height = client.get_height()
+    current = [item for item in versions if int(item["from_height"]) <= height][-1]
+    waiting = [item for item in versions if int(item["from_height"]) > height]
+    if as_json:
+        print_json({"height": str(height), "current": current, "waiting": waiting})
+        return
+    rows = [
+        {"rule": name, "integer": integer, "version": _find_since(versions, current, name)}
+        for name, integer in sorted(current["integers"].items())
+    ]
+    title = f"Rules of version {current['version']}, in force since block {current['from_height']}"
+    show_table(title, _VERSIONS, rows, as_json=False)
+    for item in waiting:
+        show_fields(
+            f"Version {item['version']}, in force from block {item['from_height']}",
+            {
+                name: f"{current['integers'].get(name)} -> {integer}"
+                for name, integer in sorted(item["integers"].items())
+                if current["integers"].get(name) != integer
+            },
+            as_json=False,
+        )
+
+
+@app.command("try")
+def try_on_blocks(
+    change: Changes = [],  # noqa: B006
+    ballot: OfBallot = "",
+    last: Last = 1_000,
+    config: Config = Path(FILE_NAME),
+    data: DataFolder = None,
+    most: Most = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Execute the last blocks again under other rules: what would have ended otherwise?
+
+    Nothing is written. The changes are tried as a further version, in force from the first of the
+    blocks; leases made before keep the version they were made under.
+    """
+    with _open_store(config, data) as (genesis, store):
+        changes = _read_changes(change)
+        if ballot:
+            changes = {**_load_ballot(store, ballot), **changes}
+        if not changes:
+            raise CommandError("nothing is changed: give --change NAME=VALUE, or --ballot ID")
+        trial = try_rules(genesis, store, changes, last)
+    if as_json:
+        print_json(_describe(trial))
+    else:
+        _show(trial, most)
+
+
+def _find_since(versions: Sequence[dict[str, Any]], current: dict[str, Any], name: str) -> str:
+    """The version since which a rule is what it is now."""
+    since = current
+    for item in reversed(versions[: versions.index(current)]):
+        if item["integers"].get(name) != current["integers"][name]:
+            break
+        since = item
+    return str(since["version"])
+
+
+@contextmanager
+def _open_store(config: Path, data: Path | None) -> Iterator[tuple[Genesis, Store]]:
+    loaded = load_config(config)
+    genesis = load_genesis(loaded)
+    folder = (data or loaded.data_dir) / "store"
+    if not folder.is_dir():
+        raise CommandError(f"no store is in {folder}: has this peer ever run?")
+    disk = LevelDb(folder)
+    try:
+        yield genesis, Store(disk, compute_genesis_block(genesis))
+    finally:
+        disk.close()
+
+
+def _read_changes(texts: Sequence[str]) -> dict[str, int]:
+    changes: dict[str, int] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not value.replace("_", "").isdecimal():
+            raise CommandError(f"{text!r} is no change of a rule, such as hold_epochs=3")
+        changes[name] = int(value)
+    return changes
+
+
+def _load_ballot(store: Store, name: str) -> dict[str, int]:
+    record = store.state.get(make_ballot_key(name)) if name.isascii() else None
+    if record is None or record.value["matter"] != "rules":
+        raise CommandError(f"{name} is no ballot about rules on this ledger")
+    changes: dict[str, int] = record.value["details"]["changes"]
+    return changes
+
+
+def _show(trial: Trial, most: int) -> None:
+    described = _describe(trial)
+    summary = {
+        "blocks": f"{trial.first} to {trial.last}",
+        "changes": [f"{name}: {old} -> {new}" for name, (old, new) in trial.changes.items()],
+        "transactions": str(trial.transactions),
+        "would have ended otherwise": str(len(trial.otherwise)),
+        "due items": f"{trial.due_items} -> {trial.due_items_would_be}",
+        "due work at other heights": str(len(trial.moved)),
+        "parties with another balance": str(len(trial.balances)),
+    }
+    show_fields("The rules on trial", summary, as_json=False)
+    for title, columns, rows in (
+        ("By code", _CODES, described["codes"]),
+        ("Transactions that would have ended otherwise", _OTHERWISE, described["otherwise"]),
+        ("Due work at other heights", _MOVED, described["moved"]),
+        ("Balances at the end, in micro-yuan", _BALANCES, described["balances"]),
+    ):
+        if rows:
+            shown = f"{title} (the first {most} of {len(rows)})" if len(rows) > most else title
+            show_table(shown, columns, rows[:most], as_json=False)
+
+
+def _describe(trial: Trial) -> dict[str, Any]:
+    """A trial as programs read it; integers that may be large are strings."""
+    return {
+        "first": str(trial.first),
+        "last": str(trial.last),
+        "changes": {
+            name: {"was": str(old), "would_be": str(new)}
+            for name, (old, new) in trial.changes.items()
+        },
+        "transactions": trial.transactions,
+        "due_items": trial.due_items,
+        "due_items_would_be": trial.due_items_would_be,
+        "codes": [
+            {"was": was, "would_be": would_be, "count": count}
+            for (was, would_be), count in sorted(trial.codes.items())
+        ],
+        "otherwise": [
+            {
+                "place": f"{item.height}/{item.index}",
+                "time": show_time(item.time_ms),
+                "id": item.id.hex(),
+                "kind": item.kind,
+                "signers": list(item.signers),
+                "was": item.was,
+                "would_be": item.would_be,
+                "why": item.why,
+            }
+            for item in trial.otherwise
+        ],
+        "moved": [
+            {
+                "events": list(item.events),
+                "about": list(item.about),
+                "was": [str(height) for height in item.was],
+                "would_be": [str(height) for height in item.would_be],
+            }
+            for item in trial.moved
+        ],
+        "balances": [
+            {
+                "code": item.code,
+                "was_micro_yuan": str(item.was_micro_yuan),
+                "would_be_micro_yuan": str(item.would_be_micro_yuan),
+                "difference_micro_yuan": str(item.would_be_micro_yuan - item.was_micro_yuan),
+            }
+            for item in trial.balances
+        ],
+    }
