@@ -49,6 +49,8 @@ class Market(RuleBasedStateMachine):
                 ruling_window_ms=EPOCH_MS,
                 appeal_window_ms=EPOCH_MS,
                 decision_window_ms=EPOCH_MS,
+                refusal_answer_window_ms=2 * EPOCH_MS,
+                challenge_window_ms=2 * EPOCH_MS,
             )
         )
         self.world = self.trade.world

@@ -91,8 +91,7 @@ def test_not_activated_in_time(trade: Trade) -> None:
 def test_a_lease_reserved_ahead_begins_with_its_window(trade: Trade) -> None:
     trade.set_up()
     trade.make_offer()
-    trade.take()
-    trade.put_ahead(HOUR_MS)
+    trade.take(starts_ms=trade.world.time_ms + HOUR_MS)
     trade.dispatch()
     assert trade.world.run("lease.activate", PROVIDER, lease=trade.lease).code == "too-early"
     trade.world.wait(HOUR_MS)

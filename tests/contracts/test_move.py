@@ -117,9 +117,7 @@ def test_what_was_claimed_stays_with_the_old_lease() -> None:
 def test_before_it_began(ahead_ms: int) -> None:
     trade = Trade().set_up()
     trade.make_offer()
-    trade.take()
-    if ahead_ms:
-        trade.put_ahead(ahead_ms)
+    trade.take(starts_ms=trade.world.time_ms + ahead_ms if ahead_ms else 0)
     add_resource(trade, FAR)
     result = move(trade, FAR)
     name, successor = find_successor(trade, result)

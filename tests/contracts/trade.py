@@ -170,15 +170,6 @@ class Trade:
         self.world.state.records[key] = record.replaced(changed, record.height, record.index)
         self.world.state.derived = rebuild_derived(self.world.state)
 
-    def put_ahead(self, ahead_ms: int) -> None:
-        """Let the lease's window begin later, as if it had been reserved ahead."""
-        starts_ms = self.world.time_ms + ahead_ms
-        self.edit(
-            deadline_ms=self.record["deadline_ms"] + ahead_ms,
-            reserved_until_ms=starts_ms + self.record["seconds"] * 1000,
-            starts_ms=starts_ms,
-        )
-
     def dispatch(self) -> Result:
         signers = (GUIZHOU,) if self.consumer[1:3] == "52" else (GUIZHOU, BEIJING)
         return self.world.do("lease.dispatch", signers, lease=self.lease, reference="job-1")

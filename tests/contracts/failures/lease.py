@@ -9,6 +9,7 @@ from tests.contracts.failures.cases import (
     another,
     case,
     matched,
+    offered,
 )
 from tests.contracts.trade import (
     CONSUMER,
@@ -102,7 +103,7 @@ def _(trade: Trade) -> Attempt:
 
 @case("lease.activate", "too-early")
 def _(trade: Trade) -> Attempt:
-    matched(trade).put_ahead(HOUR_MS)
+    offered(trade).take(starts_ms=trade.world.time_ms + HOUR_MS)
     trade.dispatch()
     return PROVIDER, {"lease": trade.lease}
 
