@@ -35,17 +35,14 @@ from contracts.payload import (
     RegionalCode,
     Registrant,
 )
+from contracts.registration import check_place, is_block_taken, make_identity
 from contracts.standing import (
     IDENTITIES,
-    OWNERS,
     ROOT_KEY,
     Identity,
     get_identity,
     make_identity_key,
-    make_registrant_key,
 )
-from ledger.code import parse_code
-from ledger.record import make_key
 from ledger.x509 import Certificate
 
 ISSUES: Final = {"N": "RIAM", "R": "PUS"}
@@ -140,23 +137,10 @@ def register(ctx: Context, call: Register) -> None:
 
     # what must hold
     certificate = _check_certificate(ctx, call.certificate, code, issuer)
-    _check_place(ctx, code, issuer)
+    check_place(ctx, code, issuer)
 
     # what changes
-    identity: Identity = {
-        "actor": issuer,
-        "blocks": [],
-        "certificate": call.certificate,
-        "credit_code": call.credit_code,
-        "expires_ms": certificate.not_after_ms + 1000,
-        "issuer": issuer,
-        "key": certificate.public_key,
-        "name": call.name,
-        "reason": "registered",
-        "role": call.role,
-        "rules": ctx.rules.version,
-        "status": "active",
-    }
+    identity = make_identity(ctx, certificate, call.name, call.credit_code, call.role)
     IDENTITIES.put(ctx, make_identity_key(code), identity)
     ctx.emit("identity.registered", (code, issuer), name=call.name, role=call.role)
 
@@ -221,7 +205,7 @@ def allot(ctx: Context, call: Allot) -> None:
     if identity is None:
         raise Failure("unknown-identity")
     require(identity["status"] != "revoked", "identity-revoked")
-    require(not _is_block_taken(ctx, call.first, call.last), "block-taken")
+    require(not is_block_taken(ctx, call.first, call.last), "block-taken")
 
     # what changes
     changed: Identity = {
@@ -239,33 +223,6 @@ def _check_certificate(ctx: Context, data: bytes, subject: str, issuer: str) -> 
     else:
         issuer_key = ctx.get(make_identity_key(issuer))["key"]
     return check_certificate(ctx, data, subject, issuer, issuer_key, subject[0] in AUTHORITIES)
-
-
-def _check_place(ctx: Context, code: str, issuer: str) -> None:
-    """Rules 2 and 3: the code's region, its registrant, and that nothing has it already."""
-    fields = parse_code(code)
-    require(issuer[0] == "N" or fields.region == issuer[1:3], "outside-region")
-    identity = get_identity(ctx, issuer)
-    assert identity is not None
-    number = int(fields.registrant, 36)
-    fits = any(first <= number <= last for first, last in identity["blocks"])
-    require(fits, "outside-number-block")
-    require(ctx.get(make_identity_key(code)) is None, "code-taken")
-    owner = ctx.get_derived(make_registrant_key(fields.registrant))
-    require(code[0] not in OWNERS or owner is None, "registrant-taken")
-    require(code[0] != "S" or owner is not None, "unknown-registrant")
-    if code[0] == "R":
-        prefix = make_identity_key(code)[: len("identity ") + 3]
-        taken = any(value["status"] != "revoked" for _, value in ctx.scan(prefix))
-        require(not taken, "region-taken")
-
-
-def _is_block_taken(ctx: Context, first: int, last: int) -> bool:
-    prefix = make_key("number_block")
-    return any(
-        int.from_bytes(key[len(prefix) : -1], "big") <= last and value[0] >= first
-        for key, value in ctx.scan_derived(prefix)
-    )
 
 
 def _require_issued(ctx: Context, code: str) -> Identity:

@@ -9,17 +9,21 @@ They read whole tables: for tests, simulation and audits. On the path of a block
    resource and at most what their offer offers.
 3. Codes hold, the issuer had the number block and the region; one regional node stands for a
    region.
-4. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
+4. At most one application of a region stands in a round, at most one is admitted without a node;
+   nobody applies who was barred; a node is retired when its identity is revoked.
+5. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
-5. Derived tables are what the records say.
+6. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.agreement import LEASES, RUNNING, WAITING, Lease, compute_window_end
+from contracts.application import APPLICATIONS, BARS, list_entities
 from contracts.calendar import compute_course
 from contracts.guards import check_steps
+from contracts.nodes import NODES, RETIRED
 from contracts.offer import OFFERS
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
@@ -48,6 +52,7 @@ def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
         _check_money(state),
         _check_capacity(state, time_ms),
         _check_identities(state),
+        _check_admission(state),
         _check_records(state),
         _check_derived(state),
     ]
@@ -149,6 +154,31 @@ def _list_wrong_identities(state: Reader, check: Check) -> Iterator[str]:
             owned = any(first <= number <= last for first, last in issuer.value["blocks"])
             if not owned or value["issuer"][1:3] != fields.region:
                 yield f"{code} is not for {value['issuer']} to issue"
+
+
+def _check_admission(state: Reader) -> Check:
+    check = Check("nodes were admitted", "applications and nodes")
+    bars = {get_last_field(key): record.value for key, record in state.scan(BARS.prefix)}
+    places: dict[bytes, str] = {}
+    for key, record in state.scan(APPLICATIONS.prefix):
+        check.count += 1
+        name, application = get_last_field(key), record.value
+        for place in APPLICATIONS.project(key, application).entries:
+            if places.setdefault(place, name) != name:
+                check.wrong.append(f"{name} and {places[place]} stand for one region")
+        last_ms = max(application["drafted_ms"], application["submitted_ms"])
+        for code in list_entities(application):
+            if code in bars and last_ms > bars[code]["since_ms"]:
+                check.wrong.append(f"{name} names {code}, who was barred before")
+        if application["node"] and state.get(NODES.make_key(application["node"])) is None:
+            check.wrong.append(f"{name} has a node that there is not")
+    for key, record in state.scan(NODES.prefix):
+        check.count += 1
+        identity = state.get(IDENTITIES.make_key(get_last_field(key)))
+        is_revoked = identity is None or identity.value["status"] == "revoked"
+        if is_revoked != (record.value["status"] == RETIRED):
+            check.wrong.append(f"{key!r} is {record.value['status']}, and its identity is not so")
+    return check
 
 
 def _check_records(state: Reader) -> Check:

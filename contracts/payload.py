@@ -62,6 +62,9 @@ RegionalCode = Annotated[
     str, AfterValidator(_of_class("R")), Field(description="code of a regional node")
 ]
 NodeCode = Annotated[str, AfterValidator(_of_class("NRI")), Field(description="code of a node")]
+NewCode = Annotated[
+    str, AfterValidator(_of_class("RI")), Field(description="code of a regional or industry node")
+]
 ProviderCode = Annotated[
     str, AfterValidator(_of_class("P")), Field(description="code of a provider")
 ]

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from contracts import (
     account,
+    admission,
     agreement,
     amendment,
+    application,
     ballot,
     challenge,
     delivery,
@@ -29,6 +31,7 @@ from contracts import (
     pool,
     proposal,
     resource,
+    review,
     root,
     rules,
     ruling,
@@ -52,6 +55,9 @@ from ledger.state import Reader
 MODULES: Final[tuple[ModuleType, ...]] = (
     standing,
     identity,
+    application,
+    admission,
+    review,
     nodes,
     membership,
     standards,

@@ -34,6 +34,12 @@ class RulesRecord(TypedDict):
 VERSION_1: Final[Mapping[str, int]] = {
     # How long a connected node waits before it is tried again whether it can take part.
     "activation_retry_ms": 30_000,
+    # Registered capital that a construction entity needs at least.
+    "admission_capital_micro_yuan": 50_000_000 * 10**6,
+    # How many reviewers score an application before it may be admitted.
+    "admission_reviewers": 3,
+    # The least mean of their sums, of 400, with which it may be admitted.
+    "admission_score_minimum": 280,
     # How long a matched lease may wait for its activation, in working time.
     "activation_timeout_ms": 30 * 60_000,
     # How long either side may appeal against a ruling, in working time.
@@ -48,6 +54,10 @@ VERSION_1: Final[Mapping[str, int]] = {
     "decision_window_ms": 168 * 3_600_000,
     # How long both sides of a dispute may lay evidence before the arbiter, in working time.
     "evidence_window_ms": 72 * 3_600_000,
+    # How long a draft of an application stands before it is submitted.
+    "draft_window_ms": 90 * 86_400_000,
+    # How many drafts of applications a province, or the whole country, has at one time.
+    "drafts_per_place": 64,
     # How long a node may be silent on a help case, in working time.
     "help_answer_window_ms": 72 * 3_600_000,
     # How long who asked may be silent on an answer before the case closes, in working time.
@@ -66,6 +76,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "minimum_validators": 4,
     # How long after the end of an hour its regional node may report what it saw.
     "monitoring_window_ms": 72 * 3_600_000,
+    # Whether every industry node needs the recommendation of an authority: 1 no, 2 yes.
+    "recommendation_required": 1,
     # How long a provider may be silent on a refusal, in working time.
     "refusal_answer_window_ms": 24 * 3_600_000,
     # How long after activation a consumer may refuse what was delivered, in working time.
@@ -116,8 +128,11 @@ _TEN_YEARS_MS: Final = 10 * 366 * 86_400_000
 _MOST_OF_UNIT: Final = {"_ms": _TEN_YEARS_MS, "_bp": 10_000, "_micro_yuan": 10**16}
 _MOST: Final = 1 << 31
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    "admission_reviewers": (1, 32),
+    "admission_score_minimum": (1, 400),
     "liveness_blocks": (16, 256),
     "minimum_validators": (4, 34),
+    "recommendation_required": (1, 2),
     "root_supermajority_bp": (6_700, 10_000),
     # A block has to close within the leader timer (docs/spec/selection.md).
     "selection_candidates": (1, 10_000),

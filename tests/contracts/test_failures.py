@@ -4,6 +4,7 @@ import pytest
 
 from contracts.registry import CALLS
 from tests.contracts.failures import (
+    admission,
     amendment,
     ballot,
     challenge,
@@ -19,6 +20,7 @@ from tests.contracts.failures import (
     observation,
     pool,
     resource,
+    review,
     ruling,
     security,
     service,
@@ -32,6 +34,8 @@ from tests.contracts.trade import Trade
 # Importing a module declares its cases.
 MODULES = (
     identity,
+    admission,
+    review,
     membership,
     standards,
     ballot,
