@@ -22,6 +22,7 @@ from node.api import (
     proofs,
     records,
     state,
+    statements,
     status,
     transactions,
 )
@@ -62,6 +63,7 @@ def list_routes() -> Sequence[Route]:
         *records.ROUTES,
         *history.ROUTES,
         *audit.ROUTES,
+        *statements.ROUTES,
         *proofs.ROUTES,
         *state.ROUTES,
         *events.ROUTES,

@@ -51,6 +51,11 @@ _RECORD: Final = {
     "hash": _DIGEST,
 }
 _EVENT: Final = _object({"about": _list(_TEXT), "data": _ANY, "type": _TEXT})
+_BUCKETS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": _NUMBER,
+    "description": "Micro-yuan by the name of the bucket: `balances`, `issued`, ...",
+}
 _PHASES: Final[Schema] = {"type": "string", "enum": ["accepted", "final", "invalid"]}
 _STATUS: Final = {
     "id": _DIGEST,
@@ -204,6 +209,32 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             }
         ),
         at_height=_NUMBER,
+    ),
+    "StatementPage": _page(
+        _object(
+            {
+                "id": _DIGEST,
+                "kind": _TEXT,
+                "signers": _list(_TEXT),
+                **_PLACE,
+                "time_ms": _NUMBER,
+                "events": _list(_TEXT),
+                "objects": _list(_TEXT),
+                "epoch": {"type": ["string", "null"]},
+                "reference": _TEXT,
+                "changes": _BUCKETS,
+                "after": _BUCKETS,
+                "postings": _list(
+                    _object({"key": _KEY, "party": _TEXT, "bucket": _TEXT, "change": _NUMBER})
+                ),
+            }
+        ),
+        at_height=_NUMBER,
+        party=_TEXT,
+        first_height=_NUMBER,
+        last_height=_NUMBER,
+        opening=_BUCKETS,
+        closing=_BUCKETS,
     ),
     "Genesis": _object(
         {"chain": _TEXT, "hash": _DIGEST, "document": _BASE64, "transaction_window": _NUMBER}

@@ -4,7 +4,6 @@ A peer answers from its own indexes. Where its word is not enough, `audit bundle
 that `suanlian verify` checks without it.
 """
 
-import datetime
 import enum
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -15,8 +14,10 @@ import typer
 
 from node.cli.invariants import audit_invariants
 from node.cli.keys import read_code
-from node.cli.output import AsJson, CommandError, print_note, show_table, write_file
+from node.cli.output import AsJson, print_note, show_table, write_file
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
+from node.cli.statement import audit_statement
+from node.cli.times import From, To, read_time
 from node.client.bundle import compose_text
 from node.client.difference import compute_difference
 from node.client.http import Client
@@ -27,11 +28,8 @@ app = typer.Typer(
     help="Who did what, when, signed by whom; and the proof of it.", no_args_is_help=True
 )
 
-_DAY: Final = "a time such as 2026-04-01T08:00+08:00; without an offset it is UTC"
 Kind = Annotated[str, typer.Option(help="Only this kind, such as lease.take; due for due work.")]
 Outcome = Annotated[str, typer.Option(help="Only ok, failed, or one failure's code.")]
-From = Annotated[str, typer.Option("--from", help=f"From when on: {_DAY}.")]
-To = Annotated[str, typer.Option("--to", help=f"Until when, exclusive: {_DAY}.")]
 Newest = Annotated[bool, typer.Option("--newest", help="The newest first.")]
 Most = Annotated[int, typer.Option("--most", help="How many at most.", min=1, max=100_000)]
 Key = Annotated[str, typer.Argument(help="TABLE/FIELD/..., integers as 0x and their hex.")]
@@ -158,6 +156,7 @@ def audit_record(
     show_table(f"Versions of {key}", _VERSIONS, rows, as_json)
 
 
+app.command("statement")(audit_statement)
 app.command("invariants")(audit_invariants)
 
 
@@ -210,7 +209,7 @@ def _filter(from_: str, to: str, newest: bool, **filters: str) -> dict[str, str]
     query = {name: value for name, value in filters.items() if value}
     for name, text in (("from", from_), ("to", to)):
         if text:
-            query[name] = str(_read_time(text))
+            query[name] = str(read_time(text))
     return query | ({"order": "newest"} if newest else {})
 
 
@@ -258,15 +257,3 @@ def _show_versions(versions: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any
             "id": maker.get("id"),
         }
         before = version["value"]
-
-
-def _read_time(text: str) -> int:
-    """Milliseconds of a time as people write it; raises CommandError."""
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"{text} is not {_DAY}") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return (moment - epoch) // datetime.timedelta(milliseconds=1)

@@ -29,6 +29,7 @@ from node.client.errors import ClientError, NotFinal, Rejected, Unreachable
 from node.client.outcome import Outcome
 from node.client.retry import Retry
 from node.client.state import Frame, StateParser
+from node.client.statement import join_statement
 from node.client.stream import Message, StreamParser
 
 T = TypeVar("T")
@@ -179,6 +180,23 @@ class AsyncClient:
     def iterate_audit(self, page: int | None = None, **filters: str) -> AsyncIterator[Document]:
         """What an audit query finds: `party=`, `resource=`, `kind=` ...; see docs/spec/http.md."""
         return self._iterate(calls.get_page("/v1/audit", filters, page))
+
+    async def get_statement(
+        self,
+        code: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        page: int | None = None,
+    ) -> Document:
+        """A party's statement of a period, joined out of its pages and added up again."""
+        call = calls.list_statement(code, from_ms, to_ms, page)
+        pages: list[Document] = []
+        cursor: str | None = None
+        while not pages or cursor is not None:
+            found = await self.call(call.after(cursor))
+            pages.append(found.document)
+            cursor = found.next
+        return join_statement(pages)
 
     async def get_proof(self, *path: str, **query: str) -> Document:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""

@@ -161,6 +161,15 @@ def list_history(table: str, fields: Sequence[str], page: int | None) -> Call[Pa
     return get_page(_key_path("history", table, fields), {}, page)
 
 
+def list_statement(
+    code: str, from_ms: int | None, to_ms: int | None, page: int | None
+) -> Call[Page]:
+    """A party's statement of a period."""
+    period = {"from": from_ms, "to": to_ms}
+    query = {name: str(time_ms) for name, time_ms in period.items() if time_ms is not None}
+    return get_page(join_path("v1", "statements", code), query, page)
+
+
 def join_path(*segments: str) -> str:
     """A path whose segments are encoded one by one."""
     return "/" + "/".join(quote(segment, safe="") for segment in segments)

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, settings
 
+from contracts.account import ACCOUNTS
 from contracts.registry import TABLES
-from contracts.table import count_money, get_owner
+from contracts.table import count_money, get_last_field, get_owner
 from node.statement import (
     BALANCES,
     Movement,
@@ -15,7 +16,7 @@ from node.statement import (
     UnbalancedError,
     make_statement,
 )
-from tests.contracts.test_conservation import CONSUMERS, Market
+from tests.contracts.test_conservation import Market
 from tests.contracts.trade import CONSUMER, PROVIDER, YUAN, Trade
 from tests.contracts.world import BANK, BEIJING, HOUR_MS
 from tests.node.recorded import RecordedWorld, make_recorded_world
@@ -157,7 +158,7 @@ class Statements(Market):
         world = self.world
         assert isinstance(world, RecordedWorld)
         total = 0
-        for party in (*CONSUMERS, PROVIDER, BANK):
+        for party in (get_last_field(key) for key, _ in world.state.scan(ACCOUNTS.prefix)):
             whole = state_of(world, party, limit=1_000)
             assert whole.opening == {BALANCES: 0}
             assert whole.closing == {BALANCES: 0, **compute_own(world, party)}
