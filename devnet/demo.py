@@ -126,6 +126,7 @@ class Story:
         with Traffic(self.scene, AWAY, self.local.signer, self.provider.code) as traffic:
             self._kill()
             self._meter_first()
+            self._doubt()
             self._restart(traffic)
         self._meter_second()
         self._close()
@@ -236,6 +237,13 @@ class Story:
         with self.stage.step("meter epoch 0; receipts signed by both sides settle at once") as step:
             self._meter(self.trade, step, alone=False)
             self._meter(self.share, step, alone=True)
+
+    def _doubt(self) -> None:
+        with self.stage.step("Beijing asks for a sample behind its bill; it is shown") as step:
+            opened = self.trade.ask(self.consumer.signer, 3)
+            step.note(f"sample {opened.index}, checked by consensus: {opened.line.decode()}")
+        with self.stage.step("the region says what its own monitor saw"):
+            self.trade.observe(self.scene.operator(HOME))
 
     def _meter_second(self) -> None:
         with self.stage.step("meter epoch 1; an availability of 98.5 % earns its credit") as step:

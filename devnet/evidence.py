@@ -51,9 +51,11 @@ def read_deeds(scene: Scene, at: str, *key: str) -> list[Deed]:
     client = scene.client(at)
     try:
         versions = {item["made_by"]["id"]: item for item in client.iterate_history(*key)}
-        entries = list(client.iterate_audit(object=key[-1]))
+        about = list(client.iterate_audit(object=key[-1]))
     except (ClientError, TypeError) as error:
         raise StepFailed(f"{at} does not tell the history of {'/'.join(key)}: {error}") from None
+    # What stands beside the record, an observation say, is about it and makes no version of it.
+    entries = [entry for entry in about if entry["id"] in versions]
     done = [entry["id"] for entry in entries]
     require(done == list(versions), f"audit and history of {key[-1]} tell different stories")
     return [

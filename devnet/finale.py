@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from devnet import evidence
 from devnet.evidence import Deed
-from devnet.samples import load_samples, open_sample, verify_sample
 from devnet.scene import Scene, require
 from devnet.stage import Stage
 from devnet.trade import Trade
-from ledger.primitives import Digest
+from node.client.samples import load_samples, open_sample, verify_sample
 
 FIRST_STEPS = ["market.take", "lease.dispatch", "lease.activate"]
 
@@ -49,7 +48,7 @@ class Finale:
             )
             lines = load_samples(self.trade.find_samples(int(receipt["epoch"])))
             opened = open_sample(lines, len(lines) // 2)
-            root = Digest(bytes.fromhex(receipt["samples_root"]))
+            root = bytes.fromhex(receipt["samples_root"])
             verify_sample(opened, int(receipt["samples_count"]), root)
             path = " ".join(item.hex()[:8] for item in opened.path)
             step.note(f"leaf {opened.index} of {len(lines)}: {opened.line.decode()}")

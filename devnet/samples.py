@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devnet.errors import StepFailed
-from ledger import merkle
 from ledger.primitives import Digest
+from node.client.samples import compute_samples_root
 
 INTERVAL_MS = 250
 
@@ -27,21 +26,12 @@ class Samples:
     @property
     def root(self) -> Digest:
         """What the receipt carries."""
-        return merkle.compute_root([merkle.compute_leaf_hash(line) for line in self.lines])
+        return compute_samples_root(self.lines)
 
     def save(self, path: Path) -> None:
         """Keep them."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(line + b"\n" for line in self.lines))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """One sample and the path from it to the root."""
-
-    index: int
-    line: bytes
-    path: tuple[Digest, ...]
 
 
 def take_samples(units: int, duration_ms: int, shares_bp: Sequence[int]) -> Samples:
@@ -53,22 +43,3 @@ def take_samples(units: int, duration_ms: int, shares_bp: Sequence[int]) -> Samp
         line = json.dumps({"in_use": in_use, "offset_ms": offset_ms}, separators=(",", ":"))
         lines.append(line.encode())
     return Samples(tuple(lines), used // 1000)
-
-
-def load_samples(path: Path) -> tuple[bytes, ...]:
-    """The lines of a file."""
-    return tuple(path.read_bytes().splitlines())
-
-
-def open_sample(lines: Sequence[bytes], index: int) -> Opened:
-    """One line with its path."""
-    leaves = [merkle.compute_leaf_hash(line) for line in lines]
-    return Opened(index, lines[index], tuple(merkle.compute_inclusion_proof(leaves, index)))
-
-
-def verify_sample(opened: Opened, count: int, root: Digest) -> None:
-    """Raise StepFailed unless the sample is one of those that the root on the ledger commits."""
-    leaf = merkle.compute_leaf_hash(opened.line)
-    found = merkle.compute_root_from_inclusion(leaf, opened.index, count, opened.path)
-    if found != root:
-        raise StepFailed(f"sample {opened.index} does not lead to the root on the ledger")

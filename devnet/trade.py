@@ -11,6 +11,8 @@ from devnet.outage import wait_for
 from devnet.parties import Party
 from devnet.samples import Samples, take_samples
 from devnet.scene import Scene, make_object_id, require
+from node.client import Signer
+from node.client.samples import Opened, load_samples, open_sample
 
 EPOCH_WAIT_S = 120.0
 SHARES_BP = (9_800, 9_600, 9_900, 9_100, 8_700)  # of the units in use, sample by sample
@@ -96,6 +98,35 @@ class Trade:
         answer = {"epoch": epoch, "lease": self.lease}
         self.scene.execute(self.at, "metering.countersign", answer, self.consumer.signer)
         return self._check_bill(samples, availability_bp)
+
+    def ask(self, asker: Signer, index: int) -> Opened:
+        """Somebody asks for a sample of the last receipt; the provider shows it."""
+        epoch = int(self.record["receipt"]["epoch"])
+        opened = open_sample(load_samples(self.find_samples(epoch)), index)
+        about = {"epoch": epoch, "index": index, "lease": self.lease}
+        self.scene.execute(self.at, "metering.challenge", about, asker)
+        require(len(self.record["challenges"]) == 1, "the question does not stand in the lease")
+        shown = {**about, "leaf": opened.line, "path": list(opened.path)}
+        wrong = {**shown, "leaf": opened.line + b" "}
+        signer = self.provider.signer
+        self.scene.execute(self.at, "metering.answer", wrong, signer, expect="wrong-path")
+        self.scene.execute(self.at, "metering.answer", shown, signer)
+        require(self.record["challenges"] == [], "the question still waits for its answer")
+        return opened
+
+    def observe(self, observer: Signer) -> None:
+        """A monitor says what it saw of the epoch that was settled last."""
+        receipt = self.record["receipt"]
+        data = {
+            "availability_bp": int(receipt["availability_bp"]),
+            "epoch": int(receipt["epoch"]),
+            "lease": self.lease,
+            "note": "",
+            "samples_count": int(receipt["samples_count"]),
+            "samples_root": bytes.fromhex(receipt["samples_root"]),
+            "used_unit_seconds": int(receipt["used_unit_seconds"]),
+        }
+        self.scene.execute(self.at, "metering.observe", data, observer)
 
     def close(self, reason: str = "finished") -> None:
         """The consumer ends it; what is not yet metered still waits for its receipt."""

@@ -20,6 +20,7 @@ GROUPS = {
     "identity": "node.cli.identity",
     "node": "node.cli.node",
     "tx": "node.cli.tx",
+    "samples": "node.cli.samples",
     "audit": "node.cli.audit",
     "rules": "node.cli.rules",
     "verify": "node.cli.verify",

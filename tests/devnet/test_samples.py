@@ -4,15 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from devnet.errors import StepFailed
-from devnet.samples import (
-    INTERVAL_MS,
-    Opened,
-    load_samples,
-    open_sample,
-    take_samples,
-    verify_sample,
-)
+from devnet.samples import INTERVAL_MS, take_samples
+from ledger.errors import ProofError
+from node.client.samples import Opened, load_samples, open_sample, verify_sample
 
 
 def test_used_is_what_the_samples_say() -> None:
@@ -39,7 +33,7 @@ def test_another_sample_does_not() -> None:
     samples = take_samples(1_000, 3_000, (9_000, 100))
     opened = open_sample(samples.lines, 3)
     changed = Opened(opened.index, opened.line.replace(b"1", b"2"), opened.path)
-    with pytest.raises(StepFailed):
+    with pytest.raises(ProofError):
         verify_sample(changed, len(samples.lines), samples.root)
-    with pytest.raises(StepFailed):
+    with pytest.raises(ProofError):
         verify_sample(Opened(4, opened.line, opened.path), len(samples.lines), samples.root)
