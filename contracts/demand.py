@@ -29,10 +29,12 @@ from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.needs import Needs
+from contracts.needs import Needs, is_fit, is_region_fit
 from contracts.payload import Amount, DemandId, Payload, Price, Seconds, TimeMs, Units, Venue
-from contracts.standing import is_active
+from contracts.policy import CONSUMER_FAILURES, check_actor
+from contracts.resource import Resource
 from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
+from ledger.code import parse_code
 from ledger.record import make_key
 
 LIFE: Final = {
@@ -159,6 +161,20 @@ def is_open(ctx: Context, record: DemandRecord) -> bool:
     return record["state"] == "open" and ctx.time_ms <= record["latest_ms"]
 
 
+def is_wanted(
+    record: DemandRecord, code: str, resource: Resource, price_micro_yuan: int, sla_class: int
+) -> bool:
+    """Whether a resource at a price is what is wanted."""
+    needs = record["needs"]
+    return (
+        parse_code(code).resource_class == record["resource_class"]
+        and price_micro_yuan <= record["ceiling_micro_yuan"]
+        and sla_class >= needs["sla_class"]
+        and is_region_fit(needs, code)
+        and is_fit(needs, resource["descriptor"])
+    )
+
+
 def is_part(record: DemandRecord, units: int) -> bool:
     """Whether so many units can be the next part (rule 2)."""
     return min(record["minimum_units"], record["left_units"]) <= units <= record["left_units"]
@@ -195,12 +211,11 @@ def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> in
 
 def demand(ctx: Context, call: Demand) -> None:
     """Say what is wanted, up to which price, and set the money aside."""
-    # who may: any consumer
+    # who may: any consumer, at a venue those whom it admits
+    check_actor(ctx, call.venue)
 
     # what must hold
     require(call.latest_ms > ctx.time_ms, "window-in-past")
-    if call.venue:
-        require(is_active(ctx, call.venue), "unknown-venue")
     least = compute_cost(call.units, call.ceiling_micro_yuan, call.seconds * 1000)
     require(call.budget_micro_yuan >= least, "budget-too-small")
     apply_debit(ctx, ctx.actor, call.budget_micro_yuan)
@@ -278,8 +293,8 @@ CALLS = (
         payload=Demand,
         signers=(_CONSUMER,),
         failures={
+            **CONSUMER_FAILURES,
             "window-in-past": "the window ends after the block's time",
-            "unknown-venue": "the venue is an industry node in good standing",
             "budget-too-small": "the budget pays all of the demand at its ceiling",
             "insufficient-balance": "the balance covers the amount",
         },

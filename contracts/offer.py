@@ -10,7 +10,7 @@
    standing, while its provider and the attestation are in good standing. What is reserved ahead
    starts within the window too.
 3. What leases hold of a resource is never above what is attested of it, whatever offers say.
-4. It stands at a venue, which is an industry node of the resource's sector, or at none.
+4. It stands at a venue, whose policy admits it (see `policy`), or at none.
 5. An offer ends by itself when its window is over; its leases go on.
 
 Derived: the order books `book 0x00 shelf 0x00 venue or - 0x00 class 0x00 region 0x00 <static score,
@@ -40,9 +40,10 @@ from contracts.payload import (
     Units,
     Venue,
 )
+from contracts.policy import FAILURES as POLICY_FAILURES
+from contracts.policy import check_supply
 from contracts.resource import is_attested, load_resource
 from contracts.score import compute_static
-from contracts.standing import is_active
 from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.code import parse_code
 from ledger.record import make_key
@@ -158,14 +159,12 @@ def offer(ctx: Context, call: Offer) -> None:
     # who may
     resource = load_resource(ctx, call.resource)
     require(ctx.actor == resource["provider"], "not-owner")
+    check_supply(ctx, call.venue, call.resource, resource, call.sla_class)
 
     # what must hold
     require(is_attested(ctx, resource), "not-attested")
     require(call.units <= resource["attested_units"], "over-attested")
     require(call.ends_ms > ctx.time_ms, "window-in-past")
-    if call.venue:
-        require(is_active(ctx, call.venue), "unknown-venue")
-        require(call.venue[7] == call.resource[7], "wrong-sector")
 
     # what changes
     name = ctx.make_object_id("offer")
@@ -227,11 +226,10 @@ CALLS = (
         failures={
             "unknown-resource": "the resource is registered",
             "not-owner": "it is the actor's own",
+            **POLICY_FAILURES,
             "not-attested": "the resource is attested as it is described now",
             "over-attested": "no more is offered than is attested",
             "window-in-past": "the window ends after the block's time",
-            "unknown-venue": "the venue is an industry node in good standing",
-            "wrong-sector": "the resource is of the venue's sector",
         },
         handler=offer,
         changes="the offer; the provider's account",

@@ -71,6 +71,9 @@ ProviderCode = Annotated[
 ConsumerCode = Annotated[
     str, AfterValidator(_of_class("U")), Field(description="code of a consumer")
 ]
+TraderCode = Annotated[
+    str, AfterValidator(_of_class("PU")), Field(description="code of a provider or consumer")
+]
 ResourceCode = Annotated[
     str, AfterValidator(_of_class("C")), Field(description="code of a resource")
 ]
@@ -86,6 +89,9 @@ OfferId = Annotated[
 ]
 DemandId = Annotated[
     str, Field(pattern=r"^demand-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a demand")
+]
+QuoteId = Annotated[
+    str, Field(pattern=r"^quote-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a quote")
 ]
 LeaseId = Annotated[
     str, Field(pattern=r"^lease-[0-9a-f]{32}-[0-9]{1,4}$", description="id of a lease")

@@ -5,7 +5,8 @@
             "provider", "rules", "version"}
 
 1. A resource's code carries its provider's registrant and stands once for ever.
-2. Capacity is never in the code: it is in a descriptor, counted in versions.
+2. Capacity is never in the code: it is in a descriptor, counted in versions. It names a published
+   interface profile, by which jobs are handed over.
 3. Capacity counts only while attested, by the regional node of the resource's region or an auditor,
    for the descriptor as it is: after an update it is attested anew before it is sold again.
 4. Neither a descriptor nor an attestation goes below what is allocated at any moment to come, and
@@ -21,6 +22,7 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.payload import BasisPoints, Count, Label, Payload, ResourceCode, TimeMs, Units
+from contracts.standards import is_published
 from contracts.table import Table
 from ledger.code import parse_code
 from ledger.codec import Value
@@ -128,6 +130,7 @@ def register(ctx: Context, call: Register) -> None:
     # what must hold
     key = RESOURCES.make_key(call.code)
     require(RESOURCES.get(ctx, key) is None, "code-taken")
+    require(is_published(ctx, call.descriptor.interface), "unknown-interface")
 
     # what changes
     resource: Resource = {
@@ -151,6 +154,7 @@ def update(ctx: Context, call: Update) -> None:
     require(ctx.actor == resource["provider"], "not-owner")
 
     # what must hold
+    require(is_published(ctx, call.descriptor.interface), "unknown-interface")
     units = call.descriptor.units
     require(units >= compute_peak(ctx, call.code, ctx.time_ms), "below-allocated")
 
@@ -202,6 +206,7 @@ CALLS = (
         failures={
             "not-owner": "it is the actor's own",
             "code-taken": "the code was never given out",
+            "unknown-interface": "its interface profile is published",
         },
         handler=register,
         changes="the resource; the provider's account",
@@ -215,6 +220,7 @@ CALLS = (
         failures={
             "unknown-resource": "the resource is registered",
             "not-owner": "it is the actor's own",
+            "unknown-interface": "its interface profile is published",
             "below-allocated": "at no moment is less left than leases hold",
         },
         handler=update,

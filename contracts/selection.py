@@ -16,7 +16,8 @@
 6. After a part the next turn is in the next block; after a walk that found nothing it comes
    `selection_retry_ms` later.
 7. An offer of which nobody can have its least part now steps aside: its units are reserved, its
-   window is to come, it is stale, its provider or attestation is not in good standing. Until it
+   window is to come, it is stale, its provider or attestation is not in good standing, or the
+   policy of its venue does not admit it any more. Until it
    returns, no demand for now walks past it. It returns when something of it is given back by the
    calendar or its window begins, and after `selection_aside_ms` at the latest.
 """
@@ -36,6 +37,7 @@ from contracts.demand import DEMANDS, DemandRecord, is_open, is_part
 from contracts.match import apply_match, make_offer_terms
 from contracts.needs import is_fit
 from contracts.offer import ANYWHERE, OFFERS, OfferRecord, make_book_prefix
+from contracts.policy import is_demand_admitted, is_supply_admitted
 from contracts.resource import RESOURCES, Resource, is_attested
 from contracts.score import compute_bound, compute_score
 from contracts.standing import is_active
@@ -111,7 +113,7 @@ def match(ctx: Context, key: bytes) -> None:
     demand = DEMANDS.get(ctx, key)
     assert demand is not None
     stage = _load_stage(ctx)
-    if not (is_open(ctx, demand) and is_active(ctx, demand["consumer"])):
+    if not _may_trade(ctx, demand):
         _apply_retry(ctx, key, demand, ctx.rules["selection_retry_ms"])
         return
     walk = _Walk(ctx, stage, demand)
@@ -237,6 +239,12 @@ def _load_stage(ctx: Context) -> Stage:
     return stage
 
 
+def _may_trade(ctx: Context, demand: DemandRecord) -> bool:
+    consumer = demand["consumer"]
+    admitted = is_demand_admitted(ctx, demand["venue"], consumer)
+    return is_open(ctx, demand) and is_active(ctx, consumer) and admitted
+
+
 def _read_facts(ctx: Context, key: bytes) -> Facts:
     offer = OFFERS.get(ctx, key)
     assert offer is not None
@@ -246,6 +254,7 @@ def _read_facts(ctx: Context, key: bytes) -> Facts:
         is_attested(ctx, resource)
         and offer["descriptor_version"] == resource["version"]
         and is_active(ctx, offer["provider"])
+        and is_supply_admitted(ctx, offer["venue"], offer["resource"], resource, offer["sla_class"])
     )
     return Facts(key, offer, resource, usable, _compute_score(ctx, ctx.rules, offer))
 

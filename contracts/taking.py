@@ -17,11 +17,10 @@ from contracts.billing import compute_cost
 from contracts.calendar import compute_peak
 from contracts.call import Call, Role
 from contracts.context import Context
-from contracts.demand import DemandRecord, is_open, is_part, load_demand
+from contracts.demand import DemandRecord, is_open, is_part, is_wanted, load_demand
 from contracts.errors import require
 from contracts.hold import compute_funds
 from contracts.match import apply_match, check_capacity, make_offer_terms
-from contracts.needs import is_fit, is_region_fit
 from contracts.offer import OfferRecord, load_offer
 from contracts.payload import (
     Amount,
@@ -35,11 +34,11 @@ from contracts.payload import (
     VoucherName,
     check_voucher,
 )
+from contracts.policy import AGAINST, is_demand_admitted, is_supply_admitted
 from contracts.resource import Resource, is_attested, load_resource
 from contracts.standing import is_active
 from contracts.voucher import FAILURES as VOUCHER_FAILURES
 from contracts.voucher import load_part
-from ledger.code import parse_code
 
 
 class Take(Payload):
@@ -97,6 +96,9 @@ def _check_offer(ctx: Context, call: Take, record: OfferRecord, resource: Resour
     require(is_active(ctx, record["provider"]), "provider-not-active")
     require(is_attested(ctx, resource), "not-attested")
     require(record["descriptor_version"] == resource["version"], "offer-stale")
+    venue, sla_class = record["venue"], record["sla_class"]
+    sold = is_supply_admitted(ctx, venue, record["resource"], resource, sla_class)
+    require(sold and is_demand_admitted(ctx, venue, ctx.actor), "against-policy")
     require(not call.starts_ms or call.starts_ms > ctx.time_ms, "start-in-past")
     start_ms = call.starts_ms or ctx.time_ms
     require(record["starts_ms"] <= start_ms < record["ends_ms"], "outside-window")
@@ -119,24 +121,21 @@ def _check_demand(ctx: Context, call: Take, record: OfferRecord, resource: Resou
     _, wanted = load_demand(ctx, call.demand)
     require(wanted["consumer"] == ctx.actor, "not-owner")
     require(is_open(ctx, wanted), "demand-closed")
-    require(_is_wanted(ctx, call, record, resource, wanted), "demand-mismatch")
+    require(_is_met(ctx, call, record, resource, wanted), "demand-mismatch")
     require(call.hold_micro_yuan <= wanted["held_micro_yuan"], "over-budget")
 
 
-def _is_wanted(
+def _is_met(
     ctx: Context, call: Take, record: OfferRecord, resource: Resource, wanted: DemandRecord
 ) -> bool:
-    needs, start_ms = wanted["needs"], call.starts_ms or ctx.time_ms
+    start_ms = call.starts_ms or ctx.time_ms
+    price, sla_class = record["price_micro_yuan"], record["sla_class"]
     return (
-        parse_code(record["resource"]).resource_class == wanted["resource_class"]
-        and record["venue"] == wanted["venue"]
-        and record["price_micro_yuan"] <= wanted["ceiling_micro_yuan"]
-        and record["sla_class"] >= needs["sla_class"]
+        record["venue"] == wanted["venue"]
         and call.seconds == wanted["seconds"]
         and wanted["earliest_ms"] <= start_ms <= wanted["latest_ms"]
         and is_part(wanted, call.units)
-        and is_region_fit(needs, record["resource"])
-        and is_fit(needs, resource["descriptor"])
+        and is_wanted(wanted, record["resource"], resource, price, sla_class)
     )
 
 
@@ -152,6 +151,7 @@ CALLS = (
             "provider-not-active": "the provider is in good standing",
             "not-attested": "the resource is attested as it is described now",
             "offer-stale": "the resource is described as it was when it was offered",
+            **AGAINST,
             "start-in-past": "what is reserved ahead starts after the block's time",
             "outside-window": "the lease starts within the offer's window",
             "time-outside-offer": "the time is one that the offer allows",

@@ -119,3 +119,35 @@ def _close(trade: Trade, ledger: Ledger) -> None:
     ledger.note("close that gives back")
     world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
     ledger.note("offer withdrawn")
+
+
+def test_no_way_of_meeting_a_demand_changes_more_keys_than_it_may() -> None:
+    """The demand pays, so it changes besides the lease and the consumer's account."""
+    trade = Trade().set_up()
+    ledger = Ledger(trade.world)
+    trade.make_offer()
+    demand = trade.demand(units=7_000)
+    ledger.note("demand")
+    trade.take(demand=demand)
+    ledger.note("offer taken for a demand")
+    quote = trade.quote(demand)
+    ledger.note("quote")
+    trade.award(quote)
+    ledger.note("quote awarded")
+    trade.world.do("market.withdraw_demand", CONSUMER, demand=demand)
+    ledger.note("demand withdrawn")
+    trade.demand(way="selection")
+    trade.world.block()
+    ledger.note("match by selection")
+    trade.demand(way="selection")
+    trade.world.block()
+    ledger.note("turn without a match, while the offer steps aside")
+    assert ledger.counts == {
+        "demand": 2,
+        "offer taken for a demand": 3,
+        "quote": 2,
+        "quote awarded": 4,
+        "demand withdrawn": 2,
+        "match by selection": 3,
+        "turn without a match, while the offer steps aside": 2,
+    }

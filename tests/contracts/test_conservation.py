@@ -10,6 +10,7 @@ from contracts.agreement import LEASES, RUNNING
 from contracts.demand import DEMANDS
 from contracts.invariants import check_invariants, check_step
 from contracts.offer import OFFERS
+from contracts.quote import QUOTES
 from contracts.voucher import VOUCHERS
 from ledger.state import Layer
 from tests.contracts.trade import (
@@ -20,6 +21,7 @@ from tests.contracts.trade import (
     UNITS,
     YUAN,
     Trade,
+    find_object,
     make_descriptor,
     make_needs,
 )
@@ -78,7 +80,7 @@ class Market(RuleBasedStateMachine):
     def pick(self, prefix: bytes, data: st.DataObject) -> tuple[str, Any]:
         """One of the objects of a table."""
         records = [(key, record.value) for key, record in self.world.state.scan(prefix)]
-        ended = ("closed", "failed", "withdrawn", "expired", "spent", "met")
+        ended = ("closed", "failed", "withdrawn", "expired", "spent", "met", "awarded")
         alive = [key for key, value in records if value["state"] not in ended]
         key = data.draw(st.sampled_from(alive or [key for key, _ in records]))
         return key.split(b"\x00")[2].decode(), self.world.value(key)
@@ -170,6 +172,25 @@ class Market(RuleBasedStateMachine):
             return {"voucher": "", "voucher_micro_yuan": 0}
         name, _ = self.pick(VOUCHERS.prefix, data)
         return {"voucher": name, "voucher_micro_yuan": amount}
+
+    @precondition(lambda self: self.has(DEMANDS.prefix))
+    @rule(data=st.data(), units=st.sampled_from([1, 999, 2_500, UNITS]))
+    def quote(self, data: st.DataObject, units: int) -> None:
+        name, wanted = self.pick(DEMANDS.prefix, data)
+        units = min(units, wanted["left_units"]) or units
+        quote = self.trade.quote_data(
+            name, units=units, valid_until_ms=self.world.time_ms + 3 * EPOCH_MS
+        )
+        self.attempt("market.quote", PROVIDER, **quote)
+
+    @precondition(lambda self: self.has(QUOTES.prefix))
+    @rule(data=st.data(), hold=amounts, share=st.sampled_from([1, 2]))
+    def award(self, data: st.DataObject, hold: int, share: int) -> None:
+        name, quote = self.pick(QUOTES.prefix, data)
+        wanted = find_object(self.world, quote["demand"])
+        units = min(-(-quote["units"] // share), wanted["left_units"]) or 1
+        award = self.trade.award_data(name, units=units, hold_micro_yuan=hold)
+        self.attempt("market.award", wanted["consumer"], **award)
 
     @precondition(lambda self: self.has(OFFERS.prefix))
     @rule(

@@ -18,7 +18,9 @@ from tests.contracts.failures import (
     monitoring,
     move,
     observation,
+    policy,
     pool,
+    quote,
     resource,
     review,
     ruling,
@@ -26,6 +28,7 @@ from tests.contracts.failures import (
     service,
     settlement,
     standards,
+    statistics,
     voucher,
 )
 from tests.contracts.failures.cases import CASES
@@ -42,7 +45,9 @@ MODULES = (
     resource,
     pool,
     monitoring,
+    policy,
     market,
+    quote,
     lease,
     metering,
     dispute,
@@ -55,6 +60,7 @@ MODULES = (
     security,
     amendment,
     move,
+    statistics,
     voucher,
 )
 

@@ -1,9 +1,10 @@
 """Pools: what a region or a sector gathers, with the providers' own signatures."""
 
 from contracts.pool import MEMBERS, POOLS, make_count_key, make_pooled_key, make_size_key
+from tests.contracts.failures.standards import publication
 from tests.contracts.public import make_pool, register_industry
 from tests.contracts.trade import INDUSTRY, PROVIDER, RESOURCE, Trade, find_object, make_descriptor
-from tests.contracts.world import GUIZHOU, make_world
+from tests.contracts.world import GUIZHOU, NATIONAL, make_world
 
 
 def test_a_provider_joins_and_leaves_with_its_own_signature() -> None:
@@ -62,6 +63,7 @@ def test_the_machine_itself_may_change_while_it_is_pooled() -> None:
     trade = Trade().set_up()
     world, pool = trade.world, make_pool(trade, interface="kubernetes-1")
     world.do("pool.join", PROVIDER, pool=pool, resource=RESOURCE)
+    world.do("standards.publish", NATIONAL, **publication())
     changed = make_descriptor(interface="slurm-1")
     world.do("resource.update", PROVIDER, code=RESOURCE, descriptor=changed)
     world.do("pool.leave", PROVIDER, pool=pool, resource=RESOURCE)

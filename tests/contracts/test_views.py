@@ -9,6 +9,7 @@ from contracts.monitoring import DAY_MS, OFFSET_MS
 from contracts.views import QUERIES, compute_digest, compute_result
 from ledger.code import compose_code
 from ledger.codec import decode, encode
+from tests.contracts.failures.standards import publication
 from tests.contracts.public import (
     announce,
     entry_data,
@@ -29,7 +30,7 @@ from tests.contracts.trade import (
     make_descriptor,
     make_needs,
 )
-from tests.contracts.world import BEIJING, GUIZHOU, REGIONS
+from tests.contracts.world import BEIJING, GUIZHOU, NATIONAL, REGIONS
 from tests.contracts.world import HOUR_MS as HOUR
 
 EDGE = compose_code("C", "110100", "0E001", "I", "40", "0000002")
@@ -169,6 +170,7 @@ def test_a_pool_gives_what_its_members_have_left() -> None:
     assert pick(rows[GUIZHOU], "pool", "scope", "place") == (pool, "region", "52")
     assert pick(rows[GUIZHOU], *columns) == (1, 1, UNITS, 2_000, 6_000)
     assert pick(rows[BEIJING], *columns) == (0, 0, 0, 0, 0)
+    world.do("standards.publish", NATIONAL, **publication())
     changed = make_descriptor(interface="slurm-1")
     world.do("resource.update", PROVIDER, code=RESOURCE, descriptor=changed)
     rows = {row["node"]: row for row in view(trade, "pools-1")}

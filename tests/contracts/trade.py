@@ -12,7 +12,7 @@ from contracts.table import make_object_key
 from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.result import Result
-from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, World, make_world
+from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, NATIONAL, World, make_world
 
 PROVIDER = compose_code("P", "520100", "0E001", "I")
 OTHER_PROVIDER = compose_code("P", "520100", "0E002", "I")
@@ -142,6 +142,53 @@ class Trade:
         data = self.demand_data(**changes)
         result = self.world.do("market.demand", consumer or self.consumer, **data)
         return str(result.events[0]["about"][0])
+
+    def open_venue(self, *admitted: str, **changes: Value) -> str:
+        """An industry node of the resource's sector that admits anyone, and these; its code."""
+        self.world.register(INDUSTRY, NATIONAL)
+        self.set_policy(**changes)
+        for code in admitted:
+            self.world.do("policy.permit", INDUSTRY, code=code, note="")
+        return INDUSTRY
+
+    def set_policy(self, **changes: Value) -> None:
+        """The policy of the industry node, which admits anyone and anything but for changes."""
+        policy = {"attestors": ["R", "M"], "consumers": "anyone", "providers": "anyone"}
+        self.world.do("policy.set", INDUSTRY, **{**policy, "sla_class": 0, **changes})
+
+    def quote_data(self, demand: str, **changes: Value) -> dict[str, Value]:
+        """A quote of three cards, valid for an hour."""
+        return {
+            "demand": demand,
+            "notice_seconds": 600,
+            "price_micro_yuan": PRICE,
+            "resource": RESOURCE,
+            "sla_class": 1,
+            "units": 3_000,
+            "valid_until_ms": self.world.time_ms + HOUR_MS,
+            **changes,
+        }
+
+    def quote(self, demand: str, **changes: Value) -> str:
+        """A quote; its id."""
+        result = self.world.do("market.quote", PROVIDER, **self.quote_data(demand, **changes))
+        return str(result.events[0]["about"][0])
+
+    def award_data(self, quote: str, **changes: Value) -> dict[str, Value]:
+        return {
+            "hold_micro_yuan": 6 * PRICE,
+            "quote": quote,
+            "units": 3_000,
+            "voucher": "",
+            "voucher_micro_yuan": 0,
+            **changes,
+        }
+
+    def award(self, quote: str, **changes: Value) -> str:
+        """Award a quote; the lease that it makes."""
+        data = self.award_data(quote, **changes)
+        self.lease = self.world.do("market.award", self.consumer, **data).events[0]["about"][0]
+        return self.lease
 
     def take_data(self, **changes: Value) -> dict[str, Value]:
         return {

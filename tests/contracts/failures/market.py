@@ -5,7 +5,6 @@ from tests.contracts.failures.cases import (
     MISSING_RESOURCE,
     NO_DEMAND,
     NO_OFFER,
-    OTHER_INDUSTRY,
     STRANGER,
     SUSPENSION,
     Attempt,
@@ -29,7 +28,6 @@ from tests.contracts.world import (
     END_MS,
     GUIZHOU,
     HOUR_MS,
-    NATIONAL,
     START_MS,
 )
 
@@ -90,29 +88,10 @@ def _(trade: Trade) -> Attempt:
     return PROVIDER, {"offer": offer}
 
 
-@case("market.offer", "unknown-venue")
-def _(trade: Trade) -> Attempt:
-    trade.set_up()
-    return PROVIDER, trade.offer_data(venue=INDUSTRY)
-
-
-@case("market.offer", "wrong-sector")
-def _(trade: Trade) -> Attempt:
-    trade.set_up()
-    trade.world.register(OTHER_INDUSTRY, NATIONAL)
-    return PROVIDER, trade.offer_data(venue=OTHER_INDUSTRY)
-
-
 @case("market.demand", "window-in-past")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
     return CONSUMER, trade.demand_data(earliest_ms=1, latest_ms=START_MS)
-
-
-@case("market.demand", "unknown-venue")
-def _(trade: Trade) -> Attempt:
-    trade.set_up()
-    return CONSUMER, trade.demand_data(venue=INDUSTRY)
 
 
 @case("market.demand", "budget-too-small")
@@ -190,6 +169,14 @@ def _(trade: Trade) -> Attempt:
     offered(trade)
     until_ms = trade.world.time_ms + 4 * HOUR_MS
     trade.world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS, until_ms=until_ms)
+    return CONSUMER, trade.take_data()
+
+
+@case("market.take", "against-policy")
+def _(trade: Trade) -> Attempt:
+    trade.set_up().make_offer(venue=trade.open_venue(CONSUMER))
+    trade.set_policy(sla_class=1)
+    trade.world.do("policy.forbid", INDUSTRY, code=CONSUMER, note="")
     return CONSUMER, trade.take_data()
 
 

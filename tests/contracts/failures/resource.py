@@ -91,3 +91,16 @@ def _(trade: Trade) -> Attempt:
     trade.start()
     until_ms = trade.world.time_ms + HOUR_MS
     return GUIZHOU, {"code": RESOURCE, "units": UNITS, "until_ms": until_ms}
+
+
+@case("resource.register", "unknown-interface")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    descriptor = make_descriptor(interface="telegraph-1")
+    return PROVIDER, {"code": MISSING_RESOURCE, "descriptor": descriptor}
+
+
+@case("resource.update", "unknown-interface")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    return PROVIDER, {"code": RESOURCE, "descriptor": make_descriptor(interface="telegraph-1")}
