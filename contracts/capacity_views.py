@@ -21,6 +21,7 @@ from contracts.pool import MEMBERS, POOLS, Pool, is_fitting
 from contracts.resource import RESOURCES, Resource
 from ledger.state import Reader
 
+CAPACITY_GROUPS: Final = tuple(PLACES)
 CAPACITY_COLUMNS: Final[Mapping[str, str]] = {
     **PLACES,
     "resources": "resources registered",
@@ -33,6 +34,7 @@ CAPACITY_COLUMNS: Final[Mapping[str, str]] = {
     "idle_units": "what is attested and not sold",
     "metered_unit_seconds": "what was metered of all leases ever",
 }
+POOL_GROUPS: Final = ("pool", "node", "scope", "place")
 POOL_COLUMNS: Final[Mapping[str, str]] = {
     "pool": "id of an open pool",
     "node": "its node",
@@ -44,6 +46,7 @@ POOL_COLUMNS: Final[Mapping[str, str]] = {
     "sold_units": "what leases reserve of these now",
     "idle_units": "what is attested and not sold",
 }
+MONITORING_GROUPS: Final = ("region", "class", "day")
 MONITORING_COLUMNS: Final[Mapping[str, str]] = {
     "region": PLACES["region"],
     "class": PLACES["class"],
@@ -71,7 +74,7 @@ class Usage:
 
 def compute_capacity(state: Reader, time_ms: int) -> list[Row]:
     """Capacity by region, class and sector (rules 1 and 2)."""
-    groups = Groups(tuple(PLACES), [name for name in CAPACITY_COLUMNS if name not in PLACES])
+    groups = Groups(CAPACITY_GROUPS, CAPACITY_COLUMNS)
     usages, offered = measure_leases(state, time_ms), measure_offers(state, time_ms)
     for key, record in state.scan(RESOURCES.prefix):
         code = key.split(b"\x00")[1].decode("ascii")
@@ -96,8 +99,7 @@ def compute_capacity(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_pools(state: Reader, time_ms: int) -> list[Row]:
     """What each open pool can give (rule 3)."""
-    names = ("pool", "node", "scope", "place")
-    groups = Groups(names, [name for name in POOL_COLUMNS if name not in names])
+    groups = Groups(POOL_GROUPS, POOL_COLUMNS)
     usages = measure_leases(state, time_ms)
     for key, record in state.scan(POOLS.prefix):
         pool: Pool = record.value
@@ -116,8 +118,7 @@ def compute_pools(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_monitoring(state: Reader, time_ms: int) -> list[Row]:
     """What regional nodes saw on the last whole day, by region and class."""
-    names = ("region", "class", "day")
-    groups = Groups(names, [name for name in MONITORING_COLUMNS if name not in names])
+    groups = Groups(MONITORING_GROUPS, MONITORING_COLUMNS)
     day = max(0, compute_day(time_ms) - 1)
     for key, _ in state.scan(RESOURCES.prefix):
         code = key.split(b"\x00")[1].decode("ascii")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
-from contracts import receipt, standards
+from contracts import receipt, standards, visibility
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
@@ -19,6 +19,7 @@ from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
 from contracts.table import Table
 from contracts.views import QUERIES, Query
+from contracts.visibility import get_visibility
 from ledger.code import CLASSES
 
 _STANDING = ", ".join(f"`{code}`" for code in STANDING_FAILURES)
@@ -52,6 +53,9 @@ _CLOCKS: Mapping[str, str] = {
     "working": "working time",
     "selection": "block time, in the queue of selection",
 }
+_VISIBILITY = f"""```
+{visibility.__doc__}```
+"""
 _LIVES: tuple[tuple[str, Life], ...] = (
     *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
     ("Receipt of a lease", receipt.LIFE),
@@ -75,7 +79,7 @@ def compute_document() -> str:
     parts += ["## Document\n", _list_fields(Document)]
     parts += ["## Needs of a demand\n", _list_fields(Needs)]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
-    parts += ["## Records\n", *(_describe_table(table) for table in TABLES)]
+    parts += ["## Records\n", _VISIBILITY, *(_describe_table(table) for table in TABLES)]
     parts += [_describe_layout(name, layout) for name, layout in _PARTS]
     parts += ["## Queries\n", _QUERIES, *(_describe_query(query) for query in QUERIES.values())]
     parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
@@ -171,7 +175,8 @@ def _node(state: str) -> str:
 def _describe_table(table: Table[Any]) -> str:
     key = "".join(f" `{part}` 0x00" for part in (table.name, *table.fields))
     derived = f" Derived tables: {_codes(table.derives)}." if table.derives else ""
-    return _describe_layout(table.name.capitalize(), table.layout, f"Key:{key}.{derived}\n")
+    text = f"Key:{key}.{derived} For: {get_visibility(table.name)}.\n"
+    return _describe_layout(table.name.capitalize(), table.layout, text)
 
 
 def _describe_layout(name: str, layout: type, *lines: str) -> str:

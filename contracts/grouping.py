@@ -4,7 +4,7 @@ A group is a tuple of texts: a region's prefix, a resource class, a sector's let
 come out in the order of their groups.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ledger.code import parse_code
@@ -23,10 +23,10 @@ class Groups:
 
     __slots__ = ("_columns", "_names", "_rows")
 
-    def __init__(self, names: Sequence[str], columns: Sequence[str]) -> None:
-        """`names` are the columns of the group, `columns` those of integers."""
+    def __init__(self, names: Sequence[str], columns: Iterable[str]) -> None:
+        """`names` are the columns of the group, the others of `columns` those of integers."""
         self._names = tuple(names)
-        self._columns = tuple(columns)
+        self._columns = tuple(column for column in columns if column not in names)
         self._rows: dict[tuple[str, ...], dict[str, int]] = {}
 
     def get(self, group: tuple[str, ...]) -> dict[str, int]:

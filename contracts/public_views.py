@@ -15,6 +15,7 @@ from contracts.standing import IDENTITIES, compute_standing
 from ledger.code import parse_code
 from ledger.state import Reader
 
+IDENTITY_GROUPS: Final = ("kind", "region")
 IDENTITY_COLUMNS: Final[Mapping[str, str]] = {
     "kind": "class of the code",
     "region": "province prefix; 00 for the whole country",
@@ -23,6 +24,7 @@ IDENTITY_COLUMNS: Final[Mapping[str, str]] = {
     "expired": "whose certificate is expired",
     "revoked": "revoked",
 }
+SERVICE_GROUPS: Final = ("node",)
 SERVICE_COLUMNS: Final[Mapping[str, str]] = {
     "node": "code of the node",
     "entries": "entries listed in its directory",
@@ -39,8 +41,7 @@ SERVICE_COLUMNS: Final[Mapping[str, str]] = {
 
 def compute_identities(state: Reader, time_ms: int) -> list[Row]:
     """Identities by class and region (rule 1)."""
-    names = ("kind", "region")
-    groups = Groups(names, [name for name in IDENTITY_COLUMNS if name not in names])
+    groups = Groups(IDENTITY_GROUPS, IDENTITY_COLUMNS)
     for key, record in state.scan(IDENTITIES.prefix):
         fields = parse_code(key.split(b"\x00")[1].decode("ascii"))
         standing = compute_standing(record.value, time_ms)
@@ -50,7 +51,7 @@ def compute_identities(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_service(state: Reader, _time_ms: int) -> list[Row]:
     """What each node offers, answers and guards (rule 2)."""
-    groups = Groups(("node",), [name for name in SERVICE_COLUMNS if name != "node"])
+    groups = Groups(SERVICE_GROUPS, SERVICE_COLUMNS)
     for table, column, standing in (
         (ENTRIES, "entries", "listed"),
         (NOTICES, "notices", "published"),

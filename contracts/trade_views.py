@@ -29,6 +29,7 @@ from ledger.code import PROVINCES, parse_code
 from ledger.state import Reader
 
 _CONSUMER_REGION: Final = "province prefix of the consumer (GB/T 2260)"
+UNMET_GROUPS: Final = ("region", "class")
 UNMET_COLUMNS: Final[Mapping[str, str]] = {
     "region": _CONSUMER_REGION,
     "class": PLACES["class"],
@@ -40,6 +41,7 @@ UNMET_COLUMNS: Final[Mapping[str, str]] = {
     "highest_ceiling_micro_yuan": "highest price ceiling of a unit-hour",
     "expired_units": "what was never met of demands whose time is over",
 }
+GAP_GROUPS: Final = ("region", "class")
 GAP_COLUMNS: Final[Mapping[str, str]] = {
     "region": "province prefix (GB/T 2260)",
     "class": PLACES["class"],
@@ -47,6 +49,7 @@ GAP_COLUMNS: Final[Mapping[str, str]] = {
     "unmet_units": "what its consumers want and do not have",
     "reachable_units": "unmet demand, of any consumer, that allows this region",
 }
+SETTLED_GROUPS: Final = tuple(PLACES)
 SETTLED_COLUMNS: Final[Mapping[str, str]] = {
     **PLACES,
     "leases": "leases ever made",
@@ -57,6 +60,7 @@ SETTLED_COLUMNS: Final[Mapping[str, str]] = {
     "across_micro_yuan": "of that, to consumers of other regions",
     "refunded_micro_yuan": "what went back to consumers",
 }
+FLOW_GROUPS: Final = ("consumer_region", "resource_region", "class")
 FLOW_COLUMNS: Final[Mapping[str, str]] = {
     "consumer_region": _CONSUMER_REGION,
     "resource_region": PLACES["region"],
@@ -66,6 +70,7 @@ FLOW_COLUMNS: Final[Mapping[str, str]] = {
     "used_unit_seconds": "metered usage",
     "billed_micro_yuan": "what was billed",
 }
+PRICE_GROUPS: Final = tuple(PLACES)
 PRICE_COLUMNS: Final[Mapping[str, str]] = {
     **PLACES,
     "offers": "open offers in their window",
@@ -76,6 +81,7 @@ PRICE_COLUMNS: Final[Mapping[str, str]] = {
     "sold_units": "what leases reserve now",
     "mean_sold_micro_yuan": "mean price of a unit-hour of these",
 }
+DELIVERY_GROUPS: Final = ("region", "sector")
 DELIVERY_COLUMNS: Final[Mapping[str, str]] = {
     "region": "province prefix of the provider (GB/T 2260)",
     "sector": "industry letter of the provider (GB/T 4754)",
@@ -89,8 +95,7 @@ DELIVERY_COLUMNS: Final[Mapping[str, str]] = {
 
 def compute_unmet(state: Reader, _time_ms: int) -> list[Row]:
     """Unmet demand by the consumers' region and by class (rule 1)."""
-    names = ("region", "class")
-    groups = Groups(names, [name for name in UNMET_COLUMNS if name not in names])
+    groups = Groups(UNMET_GROUPS, UNMET_COLUMNS)
     for demand in _scan_demands(state):
         group = (demand["consumer"][1:3], demand["resource_class"])
         left = demand["left_units"]
@@ -110,8 +115,7 @@ def compute_unmet(state: Reader, _time_ms: int) -> list[Row]:
 
 def compute_gap(state: Reader, time_ms: int) -> list[Row]:
     """Idle capacity beside unmet demand by region and class (rule 2)."""
-    names = ("region", "class")
-    groups = Groups(names, [name for name in GAP_COLUMNS if name not in names])
+    groups = Groups(GAP_GROUPS, GAP_COLUMNS)
     usages = measure_leases(state, time_ms)
     for key, record in state.scan(RESOURCES.prefix):
         code = key.split(b"\x00")[1].decode("ascii")
@@ -135,7 +139,7 @@ def compute_gap(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_settled(state: Reader, _time_ms: int) -> list[Row]:
     """Leases and their money by region, class and sector of the resource (rule 3)."""
-    groups = Groups(tuple(PLACES), [name for name in SETTLED_COLUMNS if name not in PLACES])
+    groups = Groups(SETTLED_GROUPS, SETTLED_COLUMNS)
     for lease in _scan_leases(state):
         is_across = lease["consumer"][1:3] != lease["resource"][1:3]
         groups.add(
@@ -153,8 +157,7 @@ def compute_settled(state: Reader, _time_ms: int) -> list[Row]:
 
 def compute_flows(state: Reader, time_ms: int) -> list[Row]:
     """What consumers of one region use in another."""
-    names = ("consumer_region", "resource_region", "class")
-    groups = Groups(names, [name for name in FLOW_COLUMNS if name not in names])
+    groups = Groups(FLOW_GROUPS, FLOW_COLUMNS)
     for lease in _scan_leases(state):
         region, resource_class, _ = group_resource(lease["resource"])
         groups.add(
@@ -169,7 +172,7 @@ def compute_flows(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_prices(state: Reader, time_ms: int) -> list[Row]:
     """Prices offered and agreed by region, class and sector (rule 4)."""
-    groups = Groups(tuple(PLACES), [name for name in PRICE_COLUMNS if name not in PLACES])
+    groups = Groups(PRICE_GROUPS, PRICE_COLUMNS)
     for _, record in state.scan(OFFERS.prefix):
         offer = record.value
         if is_offered(offer, time_ms):
@@ -192,8 +195,7 @@ def compute_prices(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_delivery(state: Reader, _time_ms: int) -> list[Row]:
     """How providers kept their word, by their region and sector."""
-    names = ("region", "sector")
-    groups = Groups(names, [name for name in DELIVERY_COLUMNS if name not in names])
+    groups = Groups(DELIVERY_GROUPS, DELIVERY_COLUMNS)
     for key, record in state.scan(ACCOUNTS.prefix + b"P"):
         account = record.value
         groups.add(

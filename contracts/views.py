@@ -26,10 +26,14 @@ from ledger.state import Reader
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A view by its name; `columns` says what each column of a row is, groups first."""
+    """A view by its name; `columns` says what each column of a row is.
+
+    `groups` are the first of them, which are texts; all others are integers.
+    """
 
     name: str
     title: str
+    groups: tuple[str, ...]
     columns: Mapping[str, str]
     compute: Callable[[Reader, int], list[Row]]
 
@@ -40,66 +44,77 @@ QUERIES: Final[Mapping[str, Query]] = {
         Query(
             "capacity-1",
             "Capacity declared, attested, listed, sold, scheduled, running and idle",
+            capacity_views.CAPACITY_GROUPS,
             capacity_views.CAPACITY_COLUMNS,
             capacity_views.compute_capacity,
         ),
         Query(
             "pools-1",
             "What each open pool can give",
+            capacity_views.POOL_GROUPS,
             capacity_views.POOL_COLUMNS,
             capacity_views.compute_pools,
         ),
         Query(
             "monitoring-1",
             "What regional nodes saw on the last whole day",
+            capacity_views.MONITORING_GROUPS,
             capacity_views.MONITORING_COLUMNS,
             capacity_views.compute_monitoring,
         ),
         Query(
             "unmet-1",
             "Demand that is not met, by the consumers' region",
+            trade_views.UNMET_GROUPS,
             trade_views.UNMET_COLUMNS,
             trade_views.compute_unmet,
         ),
         Query(
             "gap-1",
             "Idle capacity beside unmet demand, by region",
+            trade_views.GAP_GROUPS,
             trade_views.GAP_COLUMNS,
             trade_views.compute_gap,
         ),
         Query(
             "settled-1",
             "Leases ever made, their usage and their money",
+            trade_views.SETTLED_GROUPS,
             trade_views.SETTLED_COLUMNS,
             trade_views.compute_settled,
         ),
         Query(
             "flows-1",
             "What consumers of one region use in another",
+            trade_views.FLOW_GROUPS,
             trade_views.FLOW_COLUMNS,
             trade_views.compute_flows,
         ),
         Query(
             "prices-1",
             "Prices offered and agreed",
+            trade_views.PRICE_GROUPS,
             trade_views.PRICE_COLUMNS,
             trade_views.compute_prices,
         ),
         Query(
             "delivery-1",
             "How providers kept their word",
+            trade_views.DELIVERY_GROUPS,
             trade_views.DELIVERY_COLUMNS,
             trade_views.compute_delivery,
         ),
         Query(
             "identities-1",
             "Identities by class, region and standing",
+            public_views.IDENTITY_GROUPS,
             public_views.IDENTITY_COLUMNS,
             public_views.compute_identities,
         ),
         Query(
             "service-1",
             "Directories, help cases and incidents by node",
+            public_views.SERVICE_GROUPS,
             public_views.SERVICE_COLUMNS,
             public_views.compute_service,
         ),

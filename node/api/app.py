@@ -23,6 +23,7 @@ from node.api import (
     records,
     state,
     statements,
+    statistics,
     status,
     transactions,
 )
@@ -64,6 +65,7 @@ def list_routes() -> Sequence[Route]:
         *history.ROUTES,
         *audit.ROUTES,
         *statements.ROUTES,
+        *statistics.ROUTES,
         *proofs.ROUTES,
         *state.ROUTES,
         *events.ROUTES,
@@ -79,11 +81,13 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
     app = web.Application(middlewares=[_guard], client_max_size=limits.max_body_bytes)
     app[CONTEXT] = make_context(peer, limits)
     app[METRICS] = HttpMetrics()
+    app[statistics.DESK] = statistics.Desk(peer.store, limits)
     routes = list_routes()
     app[openapi.DOCUMENT] = openapi.render_document(peer.genesis.chain, routes)
     for route in routes:
         _add(app, route)
     app.on_shutdown.append(events.end_streams)
+    app.on_shutdown.append(statistics.end_desk)
     return app
 
 

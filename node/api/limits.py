@@ -27,6 +27,10 @@ class Limits:
     state_bytes_per_s           how fast one of them goes
     state_timeout_s             how long one of them may take
     audits, audits_per_client   audit queries at one time; each has a thread
+    statistics                  statistics computed at one time; each has a thread
+    statistics_per_client       the same, begun by one address
+    statistics_age_s            how old a result may be that answers for now
+    statistics_timeout_s        how long one of them may take
     reads, reads_per_client     proofs, lists and whole blocks at one time, until they are written
     read_cost_per_s, burst      records (or KiB, if more) that a client may have those make
     unwritten_bytes             of answers that are not written yet, in all
@@ -62,6 +66,10 @@ class Limits:
     state_timeout_s: float = 900.0
     audits: int = 4
     audits_per_client: int = 2
+    statistics: int = 2
+    statistics_per_client: int = 1
+    statistics_age_s: float = 5.0
+    statistics_timeout_s: float = 600.0
     reads: int = 4
     reads_per_client: int = 2
     read_cost_per_s: float = 4_000.0
@@ -84,6 +92,7 @@ class Limits:
         assert self.states_per_client <= self.states
         assert self.waiters_per_client <= self.waiters
         assert self.reads_per_client <= self.reads
+        assert self.statistics_per_client <= self.statistics
 
     @property
     def connections_per_client(self) -> int:

@@ -22,6 +22,7 @@ _TAGS: Final = {
     "blocks": "The final chain.",
     "records": "The state, now and at every version.",
     "audit": "Who did what, when, signed by whom.",
+    "statistics": "Named queries over the state, for the public.",
     "proofs": "Bundles that verify without trusting this peer.",
     "events": "What happens, as it happens.",
     "peer": "This peer itself.",

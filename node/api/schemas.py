@@ -50,6 +50,19 @@ _RECORD: Final = {
     "previous_hash": {"type": ["string", "null"]},
     "hash": _DIGEST,
 }
+_QUERY: Final = {
+    "query": _TEXT,
+    "title": _TEXT,
+    "columns": _list(
+        _object(
+            {
+                "name": _TEXT,
+                "type": {"type": "string", "enum": ["text", "integer"]},
+                "meaning": _TEXT,
+            }
+        )
+    ),
+}
 _EVENT: Final = _object({"about": _list(_TEXT), "data": _ANY, "type": _TEXT})
 _BUCKETS: Final[Schema] = {
     "type": "object",
@@ -235,6 +248,17 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         last_height=_NUMBER,
         opening=_BUCKETS,
         closing=_BUCKETS,
+    ),
+    "QueryList": _object({"items": _list(_object(_QUERY))}),
+    "StatisticResult": _object(
+        {
+            **_QUERY,
+            "height": _NUMBER,
+            "time_ms": _NUMBER,
+            "state_root": _DIGEST,
+            "result_sha256": _DIGEST,
+            "rows": _list({"type": "object", "additionalProperties": _TEXT}),
+        }
     ),
     "Genesis": _object(
         {"chain": _TEXT, "hash": _DIGEST, "document": _BASE64, "transaction_window": _NUMBER}

@@ -17,6 +17,7 @@ from node.cli.keys import read_code
 from node.cli.output import AsJson, print_note, show_table, write_file
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
 from node.cli.statement import audit_statement
+from node.cli.statistics import audit_statistic
 from node.cli.times import From, To, read_time
 from node.client.bundle import compose_text
 from node.client.difference import compute_difference
@@ -158,6 +159,7 @@ def audit_record(
 
 app.command("statement")(audit_statement)
 app.command("invariants")(audit_invariants)
+app.command("statistic")(audit_statistic)
 
 
 @app.command("bundle")

@@ -4,27 +4,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
 from ledger.keyvalue import LevelDb
-from ledger.store import Store
-from node.cli.output import AsJson, CommandError, print_json, print_note, show_fields, show_table
+from node.cli.output import AsJson, print_json, print_note, show_fields, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
+from node.cli.stopped import DataFolder, Stopped, check_folders, open_stopped
 from node.client.verified import show_time
-from node.config import load_config, load_genesis
-from node.genesis_block import compute_genesis_block
 from node.invariants import Examined, examine_store, examine_stream
-
-Stopped = Annotated[
-    Path | None,
-    typer.Option("--config", help="Examine the stopped peer of this configuration instead."),
-]
-DataFolder = Annotated[
-    Path | None,
-    typer.Option("--data", help="With --config: a copied data folder instead of the peer's own."),
-]
 
 _COLUMNS: Final = {"check": "what must hold", "looked_at": "looked at", "figures": "", "wrong": ""}
 
@@ -41,8 +30,7 @@ def audit_invariants(
     The state comes in one stream, of one final block; its records must give the root that the block
     commits. Exits with 1 when anything does not hold, and says what.
     """
-    if data is not None and config is None:
-        raise CommandError("--data needs the --config of the peer that it belongs to")
+    check_folders(config, data)
     examined = _examine_peer(peer, genesis) if config is None else _examine_data(config, data)
     _show(examined, as_json)
     if examined.wrong:
@@ -68,16 +56,8 @@ def _open_scratch() -> Iterator[LevelDb]:
 
 
 def _examine_data(config: Path, data: Path | None) -> Examined:
-    loaded = load_config(config)
-    genesis = load_genesis(loaded)
-    folder = (data or loaded.data_dir) / "store"
-    if not folder.is_dir():
-        raise CommandError(f"no store is in {folder}: has this peer ever run?")
-    disk = LevelDb(folder)
-    try:
-        return examine_store(Store(disk, compute_genesis_block(genesis)), genesis)
-    finally:
-        disk.close()
+    with open_stopped(config, data) as (store, genesis):
+        return examine_store(store, genesis)
 
 
 def _show(examined: Examined, as_json: bool) -> None:

@@ -154,8 +154,8 @@ def send(
     except PartError as error:
         raise CommandError(str(error), "part") from None
     with connect(peer, genesis or found.genesis_hash.hex()) as client:
-        outcome = _hand_in(client, signed, timeout)
-    _show_outcome(outcome, signed.id, as_json)
+        outcome = hand_in(client, signed, timeout)
+    show_outcome(outcome, signed.id, as_json)
 
 
 @app.command("submit")
@@ -174,8 +174,8 @@ def submit(
     fields = _check_call(kind, read_data(data), [item.code for item in signers])
     with connect(peer, genesis) as client:
         signed = client.compose(kind, fields, signers, until)
-        outcome = _hand_in(client, signed, timeout)
-    _show_outcome(outcome, signed.id, as_json)
+        outcome = hand_in(client, signed, timeout)
+    show_outcome(outcome, signed.id, as_json)
 
 
 @app.command("status")
@@ -242,7 +242,8 @@ def _read_text(path: Path) -> str:
         return file.read(MAX_FILE_BYTES + 1).decode("utf-8", "replace")
 
 
-def _hand_in(client: Client, signed: Signed, timeout_s: float) -> Outcome:
+def hand_in(client: Client, signed: Signed, timeout_s: float) -> Outcome:
+    """Submit a transaction and wait until it is settled."""
     # Decoding it here gives a plain answer where the peer could only say that it is malformed.
     decode_transaction(signed.raw, client.get_chain().name)
     outcome = client.submit(signed)
@@ -251,7 +252,7 @@ def _hand_in(client: Client, signed: Signed, timeout_s: float) -> Outcome:
     return client.wait(signed.id, timeout_s)
 
 
-def _show_outcome(outcome: Outcome, id_: str, as_json: bool) -> None:
+def show_outcome(outcome: Outcome, id_: str, as_json: bool) -> None:
     """Print what became of it; one that is final and failed, or invalid, exits with 1."""
     _show_document({"id": id_} | outcome.document, as_json)
     if outcome.is_settled and not outcome.is_ok:

@@ -198,6 +198,14 @@ class AsyncClient:
             cursor = found.next
         return join_statement(pages)
 
+    async def list_queries(self) -> list[Document]:
+        """The queries that statistics are made of, each with its columns."""
+        return await self.call(calls.list_queries())
+
+    async def get_statistic(self, query: str, at: int | None = None) -> Document:
+        """The result of a query, now or after the block at a height, and its digest."""
+        return await self.call(calls.get_statistic(query, at))
+
     async def get_proof(self, *path: str, **query: str) -> Document:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return await self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))

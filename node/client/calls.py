@@ -27,6 +27,7 @@ MSGPACK: Final = "application/msgpack"
 EVENTS_PATH: Final = "/v1/events"
 STATE_PATH: Final = "/v1/state"
 WAIT_STEP_S: Final = 30.0  # of one request; a peer allows 60
+STATISTIC_S: Final = 600.0  # that a peer may take to compute one
 STREAM_SILENCE_S: Final = 60.0  # a peer shows a sign of life four times as often
 
 
@@ -168,6 +169,18 @@ def list_statement(
     period = {"from": from_ms, "to": to_ms}
     query = {name: str(time_ms) for name, time_ms in period.items() if time_ms is not None}
     return get_page(join_path("v1", "statements", code), query, page)
+
+
+def list_queries() -> Call[list[Document]]:
+    """The queries that statistics are made of."""
+    return Call("GET", "/v1/statistics", lambda answer: list(answer["items"]))
+
+
+def get_statistic(query: str, at: int | None) -> Call[Document]:
+    """The result of a query, now or after the block at a height."""
+    path = join_path("v1", "statistics", query)
+    asked = {} if at is None else {"at": str(at)}
+    return Call("GET", path, _read_document, asked, wait_s=STATISTIC_S)
 
 
 def join_path(*segments: str) -> str:

@@ -188,6 +188,14 @@ class Client:
             cursor = found.next
         return join_statement(pages)
 
+    def list_queries(self) -> list[Document]:
+        """The queries that statistics are made of, each with its columns."""
+        return self.call(calls.list_queries())
+
+    def get_statistic(self, query: str, at: int | None = None) -> Document:
+        """The result of a query, now or after the block at a height, and its digest."""
+        return self.call(calls.get_statistic(query, at))
+
     def get_proof(self, *path: str, **query: str) -> Document:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))
