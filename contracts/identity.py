@@ -11,7 +11,12 @@
    resumes. Revocation is final. Each change names its actor and its reason. That of a regional node
    which votes, or is suspended from voting, is changed by a ballot only (see `ballot`).
 6. A suspended, revoked or expired identity does no new business; what is expired may be renewed.
-7. `blocks` are the number blocks that an issuer may give out, [first, last] both included; only the
+7. When a regional node is suspended or revoked, the national node may name another that votes as
+   its successor. As long as the issuer is not active, the successor acts for it towards whatever it
+   issued: it suspends, resumes, revokes, and signs new certificates, which then name it. `issuer`
+   stays who gave the code out. Certificates stand unless they are revoked; nobody renews under the
+   key of a revoked issuer.
+8. `blocks` are the number blocks that an issuer may give out, [first, last] both included; only the
    national node allots them, and none overlap.
 """
 
@@ -41,6 +46,7 @@ from contracts.standing import (
     ROOT_KEY,
     Identity,
     get_identity,
+    is_active,
     make_identity_key,
 )
 from ledger.x509 import Certificate
@@ -97,6 +103,13 @@ class Suspend(Payload):
     ]
 
 
+class NameSuccessor(Payload):
+    """Who acts for an issuer from now on."""
+
+    issuer: RegionalCode
+    successor: RegionalCode
+
+
 class Resume(Payload):
     """The end of a suspension."""
 
@@ -145,6 +158,24 @@ def register(ctx: Context, call: Register) -> None:
     ctx.emit("identity.registered", (code, issuer), name=call.name, role=call.role)
 
 
+def name_successor(ctx: Context, call: NameSuccessor) -> None:
+    """Let another regional node act for an issuer that is not active."""
+    # who may: the national node, which the declaration demands
+
+    # what must hold
+    identity = get_identity(ctx, call.issuer)
+    if identity is None:
+        raise Failure("unknown-identity")
+    require(identity["status"] != "active", "issuer-active")
+    able = nodes.is_electoral(ctx, call.successor) and is_active(ctx, call.successor)
+    require(able, "successor-not-active")
+
+    # what changes
+    changed: Identity = {**identity, "successor": call.successor}
+    IDENTITIES.put(ctx, make_identity_key(call.issuer), changed)
+    ctx.emit("identity.succeeded", (call.issuer, call.successor, ctx.actor))
+
+
 def suspend(ctx: Context, call: Suspend) -> None:
     """Stop the new business of an identity."""
     # who may
@@ -179,11 +210,14 @@ def rotate(ctx: Context, call: Rotate) -> None:
     identity = get_identity(ctx, call.code)
     if identity is None:
         raise Failure("unknown-identity")
-    require(ctx.actor in (call.code, identity["issuer"]), "not-issuer")
+    is_own = ctx.actor == call.code
+    require(is_own or ctx.actor == _find_certifier(ctx, identity["issuer"]), "not-issuer")
 
     # what must hold
     require(identity["status"] != "revoked", "identity-revoked")
-    certificate = _check_certificate(ctx, call.certificate, call.code, identity["issuer"])
+    certifier = _find_certifier(ctx, identity["issuer"])
+    require(certifier, "issuer-revoked")
+    certificate = _check_certificate(ctx, call.certificate, call.code, certifier)
 
     # what changes
     changed: Identity = {
@@ -225,12 +259,23 @@ def _check_certificate(ctx: Context, data: bytes, subject: str, issuer: str) -> 
     return check_certificate(ctx, data, subject, issuer, issuer_key, subject[0] in AUTHORITIES)
 
 
+def _find_certifier(ctx: Context, issuer: str) -> str:
+    """Who signs for what an issuer issued: itself, or its successor (rule 7); empty for nobody."""
+    identity = get_identity(ctx, issuer)
+    assert identity is not None
+    if identity["status"] == "active":
+        return issuer
+    successor = identity.get("successor", "")
+    return successor if successor or identity["status"] == "revoked" else issuer
+
+
 def _require_issued(ctx: Context, code: str) -> Identity:
     """The identity whose status the actor may change (rule 5)."""
     identity = get_identity(ctx, code)
     if identity is None:
         raise Failure("unknown-identity")
-    require(ctx.actor[0] == "N" or ctx.actor == identity["issuer"], "not-issuer")
+    is_issuer = ctx.actor == _find_certifier(ctx, identity["issuer"])
+    require(ctx.actor[0] == "N" or is_issuer, "not-issuer")
     require(not nodes.is_electoral(ctx, code), "needs-ballot")
     return identity
 
@@ -244,7 +289,7 @@ CALLS = (
         payload=Register,
         signers=(_ISSUER, _NEW_KEY),
         failures={
-            "not-issuer": "the actor issued it, or is the national node",
+            "not-issuer": "codes of this class are for the actor to issue",
             **CERTIFICATE_FAILURES,
             "outside-region": "the code's place is in the issuer's region",
             "outside-number-block": "its registrant is in a number block of the issuer",
@@ -264,7 +309,7 @@ CALLS = (
         signers=(_ISSUER,),
         failures={
             "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it, or is the national node",
+            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
         },
@@ -279,7 +324,7 @@ CALLS = (
         signers=(_ISSUER,),
         failures={
             "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it, or is the national node",
+            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
         },
@@ -294,7 +339,7 @@ CALLS = (
         signers=(_ISSUER,),
         failures={
             "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it, or is the national node",
+            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
             "wrong-state": "its life has this step from where it stands",
         },
@@ -309,14 +354,29 @@ CALLS = (
         signers=(Role("holder, or its issuer", _ANYONE), _NEW_KEY),
         failures={
             "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it, or is the national node",
+            "not-issuer": "the actor is the holder, or issued it, or succeeds who did",
             "identity-revoked": "the identity is not revoked",
+            "issuer-revoked": "its issuer is not revoked, or has a successor",
             **CERTIFICATE_FAILURES,
         },
         handler=rotate,
         changes="the identity; the actor's account",
         events=("identity.rotated",),
         tolerates=("expired",),
+    ),
+    Call(
+        kind="identity.name_successor",
+        title="Name who acts for a regional node that issued identities",
+        payload=NameSuccessor,
+        signers=(Role("national node", "N"),),
+        failures={
+            "unknown-identity": "the issuer is registered",
+            "issuer-active": "the issuer is suspended or revoked",
+            "successor-not-active": "the successor is a regional node that votes, and stands well",
+        },
+        handler=name_successor,
+        changes="the identity of the issuer; the national node's account",
+        events=("identity.succeeded",),
     ),
     Call(
         kind="identity.allot",

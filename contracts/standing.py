@@ -3,6 +3,7 @@
     key    identity 0x00 code 0x00      what an issuer issued is a prefix: identity 0x00 P52...
     value  {"actor", "blocks", "certificate", "credit_code", "expires_ms", "issuer", "key", "name",
             "reason", "role", "rules", "status"}
+           a regional node's that was succeeded as an issuer also {"successor"}
     key    root 0x00                    the national root, which signs for the national node
     value  {"certificate", "key", "rules"}
 
@@ -10,7 +11,7 @@ Derived: `registrant 0x00 <5 characters> 0x00` names the provider or consumer it
 `number_block 0x00 <first, 8 bytes> 0x00` holds [last, issuer].
 """
 
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from contracts.context import Context
 from contracts.errors import Failure
@@ -46,6 +47,7 @@ class Identity(TypedDict):
     role: str
     rules: int
     status: str
+    successor: NotRequired[str]
 
 
 def make_identity_key(code: str) -> bytes:

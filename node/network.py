@@ -57,6 +57,7 @@ from node.frames import (
 )
 from node.greeting import check_hello, compose_hello
 from node.link import Link, LinkLimits, describe_garbage
+from node.roots import Roots
 from node.tls import RemotePeer, identify_peer, make_client_context, make_server_context
 
 _log = logging.getLogger("suanlian.network")
@@ -87,10 +88,11 @@ class Network:
             limits.peer_queue_frames,
             limits.peer_queue_bytes,
         )
-        roots = [genesis.root_certificate]
-        keys = config.keys
+        self._roots, keys = Roots(genesis, store), config.keys
+        roots = self._roots.certificates
         self._server_tls = make_server_context(keys.peer_certificate, keys.peer_key, roots)
         self._client_tls = make_client_context(keys.peer_certificate, keys.peer_key, roots)
+        self._roots.trust_in(self._server_tls, self._client_tls)
         self._server: asyncio.Server | None = None
         self._contacts: dict[str, Contact] = {}
         self._dialers: dict[str, asyncio.Task[None]] = {}
@@ -203,6 +205,7 @@ class Network:
     async def _supervise(self) -> None:
         said_hello = time.monotonic()
         while True:
+            self._roots.refresh()
             self._dial_targets()
             self._end_lapsed()
             self._forget_old()

@@ -17,8 +17,8 @@
 5. A client names the code that it means to reach (`server_hostname=compute_dns_name(code)`), and
    OpenSSL refuses another. Session tickets are off: every connection shows its certificate.
 
-The contexts hold the root of the genesis, the only one that a chain records; `add_roots` takes
-further ones beside it, which open the sync channel and no more.
+The contexts hold every root that the chain has recorded (`node.roots`), that of the genesis first;
+`add_roots` takes further ones beside them, which open the sync channel and no more.
 """
 
 import enum

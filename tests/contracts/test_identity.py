@@ -3,6 +3,7 @@
 import pytest
 
 from contracts import machine
+from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
 from contracts.nodes import NODES
 from contracts.standing import LIFE, make_identity_key
@@ -189,3 +190,35 @@ def test_keys_resolve(world: World) -> None:
     assert machine.resolve_key(world.state, key_signer(bare)) == bare
     assert machine.resolve_key(world.state, PROVIDER) is None
     assert machine.resolve_key(world.state, GUIZHOU) == make_keys(GUIZHOU).public
+
+
+def test_a_successor_acts_for_what_another_issued(world: World) -> None:
+    provider = compose_code("P", "510100", "0D001", "I")
+    world.register(provider, SICHUAN)
+    suspension = {"code": provider, **SUSPENSION}
+    assert world.run("identity.suspend", GUIZHOU, **suspension).code == "not-issuer"
+    assert world.decide("retirement", SICHUAN, proposer=SICHUAN).code == "ok"
+    # What it issued stands, and so do those who were issued.
+    pay = {"amount_micro_yuan": 1, "reference": "", "to": GUIZHOU}
+    assert world.run("settlement.pay", provider, **pay).code == "insufficient-balance"
+    world.do("identity.name_successor", NATIONAL, issuer=SICHUAN, successor=GUIZHOU)
+    key = make_keys("renewed")
+    assert rotate(world, provider, SICHUAN, provider, key) == "bad-certificate"
+    assert rotate(world, provider, GUIZHOU, provider, key) == "ok"
+    identity = world.value(make_identity_key(provider))
+    assert (identity["issuer"], identity["key"]) == (SICHUAN, key.public)
+    world.do("identity.suspend", GUIZHOU, **suspension)
+    world.do("identity.resume", GUIZHOU, code=provider, note="")
+    world.do("identity.revoke", GUIZHOU, code=provider, note="", reason="ceased")
+    assert check_invariants(world.state) == []
+
+
+def test_an_issuer_that_is_back_acts_for_itself(world: World) -> None:
+    provider = compose_code("P", "510100", "0D001", "I")
+    world.register(provider, SICHUAN)
+    assert world.decide("suspension", SICHUAN).code == "ok"
+    world.do("identity.name_successor", NATIONAL, issuer=SICHUAN, successor=GUIZHOU)
+    assert rotate(world, provider, GUIZHOU, GUIZHOU, make_keys("while it was away")) == "ok"
+    assert world.decide("resumption", SICHUAN).code == "ok"
+    assert rotate(world, provider, GUIZHOU, GUIZHOU, make_keys("late")) == "not-issuer"
+    assert rotate(world, provider, SICHUAN, SICHUAN, make_keys("again")) == "ok"

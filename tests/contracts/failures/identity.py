@@ -194,6 +194,14 @@ def _(trade: Trade) -> Attempt:
     return rotation(trade, PROVIDER, GUIZHOU, GUIZHOU, make_keys("new"))
 
 
+@case("identity.rotate", "issuer-revoked")
+def _(trade: Trade) -> Attempt:
+    provider = compose_code("P", "510100", "0D001", "I")
+    trade.world.register(provider, SICHUAN)
+    assert trade.world.decide("revocation", SICHUAN).code == "ok"
+    return rotation(trade, provider, SICHUAN, provider, make_keys("new"))
+
+
 @case("identity.rotate", "bad-certificate")
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
@@ -216,6 +224,22 @@ def _(trade: Trade) -> Attempt:
     new = make_keys("new")
     certificate = trade.world.certificate(PROVIDER, GUIZHOU, new, START_MS - 60_000)
     return (PROVIDER, key_signer(new.public)), {"certificate": certificate, "code": PROVIDER}
+
+
+@case("identity.name_successor", "unknown-identity")
+def _(trade: Trade) -> Attempt:
+    return NATIONAL, {"issuer": SECOND_REGION, "successor": GUIZHOU}
+
+
+@case("identity.name_successor", "issuer-active")
+def _(trade: Trade) -> Attempt:
+    return NATIONAL, {"issuer": SICHUAN, "successor": GUIZHOU}
+
+
+@case("identity.name_successor", "successor-not-active")
+def _(trade: Trade) -> Attempt:
+    assert trade.world.decide("revocation", SICHUAN).code == "ok"
+    return NATIONAL, {"issuer": SICHUAN, "successor": SICHUAN}
 
 
 @case("identity.allot", "unknown-identity")
