@@ -238,7 +238,9 @@ def _progress(quiet: bool) -> Iterator[Progress]:
 
 def _register() -> None:
     """Add the commands of modules that may not be there."""
-    for module, name in (("devnet.sim_cli", "sim"), ("devnet.bench_cli", "bench")):
+    commands = (("sim_cli", "sim"), ("bench_cli", "bench"), ("trace_cli", "trace"))
+    for file, name in commands:
+        module = f"devnet.{file}"
         if find_spec(module) is not None:
             app.command(name)(getattr(import_module(module), name))
 

@@ -96,7 +96,9 @@ def _make_party(founded: Founded, regions: tuple[Code, ...], number: int) -> Par
 
 
 @lru_cache(maxsize=8)
-def make_population(n: int, limits: ConsensusLimits) -> Population:
+def make_population(
+    n: int, limits: ConsensusLimits, rules: tuple[tuple[str, int], ...] = tuple(RULES.items())
+) -> Population:
     """A network of `n` regional nodes, the national node, an industry node, two authorities."""
     regions = tuple(
         compose_code("R", province + "0000", f"{place + 1:05d}", serial="0000001")
@@ -113,7 +115,7 @@ def make_population(n: int, limits: ConsensusLimits) -> Population:
         _make_member("bureau", bureau, 41, "bureau"),
     ]
     founded = make_network(
-        NetworkSpec("sim", START_MS, tuple(members), limits, RULES, seed=_SEED + bytes((n,)))
+        NetworkSpec("sim", START_MS, tuple(members), limits, dict(rules), seed=_SEED + bytes((n,)))
     )
     return Population(
         founded=founded,

@@ -70,6 +70,7 @@ class Setting:
     limits: MempoolLimits
     start_ms: int
     checked: dict[tuple[bytes, tuple[bytes, ...]], bool]
+    hello_us: int = HELLO_US
 
 
 class Process:
@@ -243,7 +244,7 @@ class Process:
         store = self.replica.store
         hello = Hello(1, self._setting.genesis.hash, self.code, store.height, self.wall_ms())
         links.send(self.code, links.list_connected(self.code), hello)
-        self.later(HELLO_US, "hello", self._greet)
+        self.later(self._setting.hello_us, "hello", self._greet)
 
     def submit(self, raws: Sequence[bytes], done: Callable[[list[Answer]], None]) -> None:
         """A client hands in transactions."""
