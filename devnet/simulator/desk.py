@@ -59,6 +59,7 @@ class Run:
     machine: Machine | None = None
     matched_ms: int = 0
     activated_ms: int = 0
+    ends_ms: int = 0
     ended_ms: int = 0
     metered_ms: int = 0
     epoch: int = 0
@@ -140,15 +141,16 @@ class Desk:
     # --- jobs
 
     def schedule(self, jobs: list[TraceJob]) -> None:
-        """Let every job begin at its time; the trace's first second is now."""
+        """Let every job begin at its time; the creation of the first is now."""
         self.start_ms = self.exchange.time_ms
+        zero_ms = self.start_ms - jobs[0].created_s * 1000
         consumers = self.fleet.consumers
         for number, job in enumerate(jobs):
             run = Run(
                 job,
                 consumers[number % len(consumers)],
-                self.start_ms + job.created_s * 1000,
-                self.start_ms + max(job.deleted_s, job.created_s + 1) * 1000,
+                zero_ms + job.created_s * 1000,
+                zero_ms + max(job.deleted_s, job.created_s + 1) * 1000,
             )
             self.runs.append(run)
             self.exchange.at(run.begin_ms, f"job {job.name}", partial(self._demand, run))
@@ -160,8 +162,8 @@ class Desk:
         run.demand = f"demand-{id_.hex()[:32]}-0"
         self._by_demand[run.demand] = run
 
-    def hear(self, event: dict[str, Any]) -> None:
-        """Answer an event of the ledger."""
+    def hear(self, event: dict[str, Any], time_ms: int) -> None:
+        """Answer an event of the ledger, of a block of this time."""
         answer = _ANSWERS.get(event["type"])
         if answer is None:
             return
@@ -170,11 +172,11 @@ class Desk:
             (self._by_demand[name] for name in about if name in self._by_demand), None
         )
         if run is not None:
-            answer(self, run, about, event["data"])
+            answer(self, run, about, {**event["data"], "time_ms": time_ms})
 
     def _matched(self, run: Run, about: list[str], data: Mapping[str, Any]) -> None:
         run.lease, run.state = about[0], "matched"
-        run.matched_ms = self.exchange.time_ms
+        run.matched_ms = data["time_ms"]
         run.price_micro_yuan = data["price_micro_yuan"]
         run.machine = next(item for item in self.fleet.machines if item.resource in about)
         self._by_lease[run.lease] = run
@@ -191,15 +193,14 @@ class Desk:
         self.exchange.submit("lease.activate", {"lease": run.lease}, signers)
 
     def _active(self, run: Run, _about: list[str], data: Mapping[str, Any]) -> None:
-        run.state = "active"
-        lease = self._load(run)
-        run.activated_ms = run.metered_ms = lease["activated_ms"]
+        run.state, run.ends_ms = "active", data["ends_ms"]
+        run.activated_ms = run.metered_ms = data["time_ms"]
         self.exchange.at(run.deleted_ms, f"{run.job.name} ends", partial(self._close, run))
-        self._set_meter(run, data["ends_ms"])
+        self._set_meter(run)
 
-    def _set_meter(self, run: Run, ends_ms: int) -> None:
+    def _set_meter(self, run: Run) -> None:
         at_ms = run.metered_ms + RULES["meter_epoch_ms"]
-        if at_ms < ends_ms:
+        if at_ms < run.ends_ms:
             # A moment later, so that the epoch has ended by the clock of the next block too.
             act = partial(self._meter_epoch, run, run.epoch)
             self.exchange.at(at_ms + 2_000, f"{run.job.name} is metered", act)
@@ -244,7 +245,7 @@ class Desk:
         if run.state == "ended":
             self._meter_rest(run)
         elif run.state == "active":
-            self._set_meter(run, self._load(run)["ends_ms"])
+            self._set_meter(run)
 
     def _closed(self, run: Run, _about: list[str], _data: Mapping[str, Any]) -> None:
         run.state = "closed"
@@ -258,15 +259,6 @@ class Desk:
         population = self.exchange.population
         region = next(item for item in population.regions if item[1:3] == code[1:3])
         return region, population.identity_key(region)
-
-    def _load(self, run: Run) -> dict[str, Any]:
-        assert run.machine is not None
-        key = f"lease\x00{run.machine.provider.code}\x00{run.lease}\x00".encode()
-        for process in self.exchange.processes:
-            record = process.replica.store.state.get(key)
-            if record is not None and record.value["activated_ms"]:
-                return dict(record.value)
-        raise AssertionError(f"{run.lease} is on no peer")
 
 
 _ANSWERS: Final[dict[str, Callable[[Desk, Run, list[str], Mapping[str, Any]], None]]] = {
@@ -290,12 +282,14 @@ def make_offer_data(machine: Machine, now_ms: int) -> dict[str, Any]:
         "ends_ms": now_ms + 400 * DAY_MS,
         "maximum_seconds": 400 * 86_400,
         "minimum_seconds": 1,
+        "minimum_units": 1,
         "notice_seconds": 0,
         "price_micro_yuan": machine.price_micro_yuan,
         "resource": machine.resource,
         "sla_class": 1,
         "starts_ms": now_ms - DAY_MS,
         "units": machine.units,
+        "venue": "",
     }
 
 

@@ -33,11 +33,11 @@ MAX_EVENTS: Final = 1_000_000_000
 HELLO_US: Final = 600_000 * MS
 LIFE_BLOCKS: Final = 150
 Signer = tuple[str, SigningKey]
-Hear = Callable[[dict[str, Any]], None]
+Hear = Callable[[dict[str, Any], int], None]
 
 
 class Exchange:
-    """The network. `hear` is told every event of every result, in the order of history."""
+    """The network. `hear` is told every event and its block's time in ms, as history goes on."""
 
     def __init__(
         self, population: Population, seed: int, hear: Hear, is_real: bool = False
@@ -179,14 +179,14 @@ class Exchange:
         self.transactions += len(sealed.transactions)
         self.due_items += len(sealed.results) - len(sealed.transactions)
         for result in sealed.results:
-            self._take_result(result)
+            self._take_result(result, sealed.block.header.time_ms)
 
-    def _take_result(self, result: Result) -> None:
+    def _take_result(self, result: Result, time_ms: int) -> None:
         kind, tolerated = self._expected.pop(result.id, ("due", ()))
         if result.code not in (OK, *tolerated):
             raise Violation("Trade", f"{kind} failed at {result.height}: {result.code}")
         for event in result.events:
-            self._hear(event)
+            self._hear(event, time_ms)
 
 
 def _read_root(process: Process, height: int) -> bytes:
