@@ -238,9 +238,12 @@ def _progress(quiet: bool) -> Iterator[Progress]:
 
 def _register() -> None:
     """Add the commands of modules that may not be there."""
-    commands = (("sim_cli", "sim"), ("bench_cli", "bench"), ("trace_cli", "trace"))
-    for file, name in commands:
-        module = f"devnet.{file}"
+    commands = {
+        "sim": "devnet.sim_cli",
+        "bench": "devnet.bench_cli",
+        "trace": "devnet.trace_cli",
+    }
+    for name, module in commands.items():
         if find_spec(module) is not None:
             app.command(name)(getattr(import_module(module), name))
 
