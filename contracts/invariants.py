@@ -11,9 +11,10 @@ They read whole tables: for tests, simulation and audits. On the path of a block
    region.
 4. At most one application of a region stands in a round, at most one is admitted without a node;
    nobody applies who was barred; a node is retired when its identity is revoked.
-5. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
+5. A member of a pool is in an open one of its scope, and of each scope in one only.
+6. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
-6. Derived tables are what the records say.
+7. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from contracts.calendar import compute_course
 from contracts.guards import check_steps
 from contracts.nodes import NODES, RETIRED
 from contracts.offer import OFFERS
+from contracts.pool import MEMBERS, POOLS
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
 from contracts.standing import IDENTITIES
@@ -53,6 +55,7 @@ def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
         _check_capacity(state, time_ms),
         _check_identities(state),
         _check_admission(state),
+        _check_pools(state),
         _check_records(state),
         _check_derived(state),
     ]
@@ -178,6 +181,25 @@ def _check_admission(state: Reader) -> Check:
         is_revoked = identity is None or identity.value["status"] == "revoked"
         if is_revoked != (record.value["status"] == RETIRED):
             check.wrong.append(f"{key!r} is {record.value['status']}, and its identity is not so")
+    return check
+
+
+def _check_pools(state: Reader) -> Check:
+    check = Check("resources are in pools once", "members of pools")
+    pools = {get_last_field(key): record.value for key, record in state.scan(POOLS.prefix)}
+    pooled: set[tuple[str, str]] = set()
+    for key, record in state.scan(MEMBERS.prefix):
+        member = record.value
+        if member["state"] != "joined":
+            continue
+        check.count += 1
+        pool = pools[key.split(b"\x00")[1].decode("ascii")]
+        if pool["state"] != "open" or pool["scope"] != member["scope"]:
+            check.wrong.append(f"{key!r} is in a pool that is closed or of another scope")
+        subject = (get_last_field(key), member["scope"])
+        if subject in pooled:
+            check.wrong.append(f"{subject[0]} is in two pools of a {subject[1]}")
+        pooled.add(subject)
     return check
 
 

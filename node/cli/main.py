@@ -23,6 +23,7 @@ GROUPS = {
     "samples": "node.cli.samples",
     "audit": "node.cli.audit",
     "rules": "node.cli.rules",
+    "service": "node.cli.service",
     "statistics": "node.cli.statistics",
     "verify": "node.cli.verify",
 }

@@ -1,5 +1,6 @@
 """Pools: what a region or a sector gathers, with the providers' own signatures."""
 
+from contracts.invariants import check_invariants
 from contracts.pool import MEMBERS, POOLS, make_count_key, make_pooled_key, make_size_key
 from tests.contracts.failures.standards import publication
 from tests.contracts.public import make_pool, register_industry
@@ -68,3 +69,18 @@ def test_the_machine_itself_may_change_while_it_is_pooled() -> None:
     world.do("resource.update", PROVIDER, code=RESOURCE, descriptor=changed)
     world.do("pool.leave", PROVIDER, pool=pool, resource=RESOURCE)
     assert world.run("pool.join", PROVIDER, pool=pool, resource=RESOURCE).code == "outside-pool"
+
+
+def test_checkers_see_a_member_of_a_closed_pool_or_of_two() -> None:
+    trade = Trade().set_up()
+    world, pool, other = trade.world, make_pool(trade), make_pool(trade)
+    world.do("pool.join", PROVIDER, pool=pool, resource=RESOURCE)
+    assert check_invariants(world.state) == []
+    key = MEMBERS.make_key(pool, RESOURCE)
+    world.state.records[MEMBERS.make_key(other, RESOURCE)] = world.state.records[key]
+    assert any("two pools" in wrong for wrong in check_invariants(world.state))
+    pool_key = POOLS.make_key(GUIZHOU, pool)
+    closed = {**world.value(pool_key), "state": "closed"}
+    record = world.state.records[pool_key]
+    world.state.records[pool_key] = record.replaced(closed, record.height, record.index)
+    assert any("is closed" in wrong for wrong in check_invariants(world.state))
