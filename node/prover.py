@@ -101,9 +101,15 @@ def prove_transaction(store: Store, genesis: Genesis, id_: bytes) -> Bundle:
 
 
 def prove_object_history(
-    store: Store, genesis: Genesis, key: bytes, items: Items | None = None
+    store: Store,
+    genesis: Genesis,
+    key: bytes,
+    items: Items | None = None,
+    at: int | None = None,
 ) -> Bundle:
     """Who did what to a record: every version, what wrote each, and the keys that signed it.
+
+    The header of the block at `at` is there too, to say how the record stood then.
 
     What wrote it is there for the newest `MAX_ITEMS` places. `items` are those that were loaded
     ahead; the others are loaded now.
@@ -115,7 +121,8 @@ def prove_object_history(
     known |= load_items(store, [place for place in places if place not in known])
     claims: list[Claim] = [versions, *(known[place] for place in places)]
     claims += draft.claim_signers(claims, versions)
-    return draft.finish(claims, [height for height, _ in places])
+    heights = [height for height, _ in places]
+    return draft.finish(claims, heights if at is None else [*heights, at])
 
 
 def list_places(store: Store, key: bytes) -> list[Place]:

@@ -33,6 +33,9 @@ PREFIX: Final = Parameter(
     SWITCH,
     False,
 )
+AT: Final[Parameter[int | None]] = Parameter(
+    "at", "Have the header of this height in the bundle, and so its time.", parse_number, NUMBER
+)
 EARLIER: Final[Parameter[int | None]] = Parameter(
     "from", "The earlier height; needed.", parse_number, NUMBER
 )
@@ -51,10 +54,12 @@ async def prove_record(request: web.Request) -> web.Response:
 async def prove_history(request: web.Request) -> web.Response:
     """Every version of a record, and who signed what made it."""
     key = read_key(request, "/v1/proofs/history/")
-    store = request.app[CONTEXT].peer.store
+    store, at = request.app[CONTEXT].peer.store, AT.read(request)
+    if at is not None and at > store.height:
+        raise Problem("not-yet", f"the last final block is {store.height}")
     return await _answer(
         request,
-        lambda store, genesis, items: prover.prove_object_history(store, genesis, key, items),
+        lambda store, genesis, items: prover.prove_object_history(store, genesis, key, items, at),
         lambda: prover.list_places(store, key),
     )
 
@@ -118,7 +123,7 @@ ROUTES: Final = (
         prove_history,
         "Prove every version of a record and who signed what made it",
         "proofs",
-        (KEY,),
+        (KEY, AT),
         answers=_BUNDLE,
         problems=_PROBLEMS,
     ),

@@ -21,6 +21,7 @@ from ledger.x509 import Certificate, verify_certificate, verify_root
 from node.ceremony import make_root
 from node.cli.keys import read_code
 from node.cli.output import AsJson, CommandError, show_fields, write_file
+from node.cli.standing import show_status
 from node.enrolment import (
     NODE_CLASSES,
     VALIDITY_DAYS,
@@ -41,6 +42,8 @@ codes = typer.Typer(help="Compose, check and read codes.", no_args_is_help=True)
 certificates = typer.Typer(help="Issue, show and check certificates.", no_args_is_help=True)
 app.add_typer(codes, name="code")
 app.add_typer(certificates, name="certificate")
+
+app.command("status")(show_status)
 
 Days = Annotated[int, typer.Option(help="How many days it is valid from now.", min=1, max=36_500)]
 Out = Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")]

@@ -161,9 +161,9 @@ class AsyncClient:
         """Headers from the newest to the genesis."""
         return self._iterate(calls.get_page("/v1/blocks", {}, page))
 
-    async def get_record(self, table: str, *fields: str) -> Document:
-        """A current record."""
-        return await self.call(calls.get_record(table, fields))
+    async def get_record(self, table: str, *fields: str, at: int | None = None) -> Document:
+        """A record, now or after the block at a height."""
+        return await self.call(calls.get_record(table, fields, at))
 
     def iterate_records(
         self, table: str, *fields: str, page: int | None = None

@@ -147,9 +147,10 @@ def get_chain() -> Call[ChainInfo]:
     return Call("GET", "/v1/genesis", _read_chain)
 
 
-def get_record(table: str, fields: Sequence[str]) -> Call[Document]:
-    """A current record."""
-    return Call("GET", _key_path("records", table, fields), lambda answer: answer["record"])
+def get_record(table: str, fields: Sequence[str], at: int | None = None) -> Call[Document]:
+    """A record, now or after the block at a height."""
+    path, asked = _key_path("records", table, fields), {} if at is None else {"at": str(at)}
+    return Call("GET", path, lambda answer: answer["record"], asked)
 
 
 def list_records(table: str, fields: Sequence[str], page: int | None) -> Call[Page]:

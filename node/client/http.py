@@ -151,9 +151,9 @@ class Client:
         """Headers from the newest to the genesis."""
         return self._iterate(calls.get_page("/v1/blocks", {}, page))
 
-    def get_record(self, table: str, *fields: str) -> Document:
-        """A current record."""
-        return self.call(calls.get_record(table, fields))
+    def get_record(self, table: str, *fields: str, at: int | None = None) -> Document:
+        """A record, now or after the block at a height."""
+        return self.call(calls.get_record(table, fields, at))
 
     def iterate_records(
         self, table: str, *fields: str, page: int | None = None

@@ -1,7 +1,7 @@
 """What a bundle proved, for programs and for people."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,7 @@ class Verified:
     relied_on: tuple[ReliedOn, ...]
     proved: tuple[Proved, ...]
     age_ms: int | None
+    times: Mapping[int, int] = field(default_factory=dict)  # ms, of the headers it has, by height
 
     def iterate_lines(self) -> Iterator[str]:
         """The report for people."""

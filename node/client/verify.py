@@ -66,6 +66,7 @@ def verify_bundle(data: bytes, genesis_hash: Digest, now_ms: int | None = None) 
         relied_on=tuple(line.relied_on),
         proved=proved,
         age_ms=None if now_ms is None else now_ms - anchor.time_ms,
+        times={height: header.time_ms for height, header in headers.items()},
     )
 
 

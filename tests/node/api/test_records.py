@@ -145,3 +145,20 @@ async def test_list_parameters_ask_for_a_list(web: Web) -> None:
 
 async def test_a_long_path_is_refused(web: Web) -> None:
     check_problem(await web.get("/v1/records/price/" + "x" * 3000), 400, "bad-request")
+
+
+async def test_a_record_as_it_stood_at_a_height(web: Web, peer: FakePeer) -> None:
+    key = make_key("price", "past")
+    for price in (5, 6):
+        peer.finalize(peer.make([(key, price)]))
+    last = peer.store.height
+    for height, price in ((last, "6"), (last - 1, "5")):
+        document = await web.get_json(f"/v1/records/price/past?at={height}")
+        assert (document["at_height"], document["record"]["value"]) == (str(height), price)
+    for query, code, status in (
+        (f"at={last - 2}", "not-found", 404),
+        (f"at={last + 1}", "not-yet", 503),
+        ("at=x", "bad-parameter", 400),
+        ("at=1&prefix=true", "bad-parameter", 400),
+    ):
+        check_problem(await web.get(f"/v1/records/price/past?{query}"), status, code)
