@@ -4,6 +4,8 @@ Accounts of signers count, neighbours of insertions do not.
 """
 
 from contracts.rules import VERSION_1
+from ledger.code import compose_code
+from ledger.merkle import compute_leaf_hash
 from tests.contracts.trade import (
     CONSUMER,
     LOCAL_CONSUMER,
@@ -15,6 +17,8 @@ from tests.contracts.trade import (
 )
 from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, World
 
+NEAR = compose_code("C", "520100", "0E001", "I", "20", "0000002")
+FAR = compose_code("C", "110100", "0E001", "I", "20", "0000003")
 # What no call may need more of.
 BUDGET = {
     "registration": 2,
@@ -36,6 +40,18 @@ BUDGET = {
     "close that gives back": 3,
     "offer withdrawn": 2,
     "revocation": 2,
+}
+# What stands beside a lease's ordinary course. A successor is a record of its own: so a move that
+# needs one changes two leases and the accounts of all who sign.
+BUDGET_BESIDE = {
+    "sample asked for": 2,
+    "sample shown": 2,
+    "observation": 2,
+    "amendment": 3,
+    "move in place": 3,
+    "move to a successor": 4,
+    "refusal": 2,
+    "refusal answered": 2,
 }
 
 
@@ -151,3 +167,36 @@ def test_no_way_of_meeting_a_demand_changes_more_keys_than_it_may() -> None:
         "match by selection": 3,
         "turn without a match, while the offer steps aside": 2,
     }
+def test_what_stands_beside_changes_no_more_than_it_may() -> None:
+    trade = Trade().start()
+    world, ledger = trade.world, Ledger(trade.world)
+    for code, attestor in ((NEAR, GUIZHOU), (FAR, BEIJING)):
+        world.do("resource.register", PROVIDER, code=code, descriptor=make_descriptor())
+        world.do("resource.attest", attestor, code=code, units=8_000, until_ms=END_MS)
+    world.wait(HOUR_MS)
+    trade.submit(0, samples_count=1, samples_root=compute_leaf_hash(b"busy"))
+    about = {"epoch": 0, "index": 0, "lease": trade.lease}
+    world.do("metering.challenge", CONSUMER, **about)
+    ledger.note("sample asked for")
+    world.do("metering.answer", PROVIDER, leaf=b"busy", path=[], **about)
+    ledger.note("sample shown")
+    world.do("metering.observe", GUIZHOU, note="", **trade.usage(0))
+    ledger.note("observation")
+    world.do("metering.countersign", CONSUMER, epoch=0, lease=trade.lease)
+    both = (PROVIDER, CONSUMER)
+    figures = {"availability_bp": 10_000, "epoch": 0, "note": "", "used_unit_seconds": 1}
+    world.do("metering.amend", both, lease=trade.lease, **figures)
+    ledger.note("amendment")
+    world.do("lease.move", both, lease=trade.lease, resource=NEAR)
+    ledger.note("move in place")
+    moved = world.do("lease.move", both, lease=trade.lease, resource=FAR)
+    ledger.note("move to a successor")
+    event = next(event for event in moved.events if event["type"] == "lease.matched")
+    trade.lease = event["about"][0]
+    world.do("lease.dispatch", BEIJING, lease=trade.lease, reference="")
+    world.do("lease.refuse", CONSUMER, lease=trade.lease, note="")
+    ledger.note("refusal")
+    answer = {"evidence": bytes(32), "lease": trade.lease, "note": ""}
+    world.do("lease.answer_refusal", PROVIDER, **answer)
+    ledger.note("refusal answered")
+    assert ledger.counts == BUDGET_BESIDE
