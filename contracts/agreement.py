@@ -15,6 +15,8 @@
 5. A lease that ended is settling until all its time is metered or given up and no receipt is open.
    What is held when nothing more can be claimed and no claim waits goes back to the consumer. A
    question for a sample that waits for its answer keeps the lease, but not the money.
+6. `settled` has a list for each of the last `MAX_SETTLED` epochs: its number, its length in ms, the
+   usage, the availability, and what a voucher paid of it.
 
 Derived: entries in due queues for what comes next, the object index, its reservations in the
 calendars of its resource and its offer.

@@ -218,8 +218,8 @@ CALLS = (
             "wrong-path": "the leaf and its path lead to the receipt's root",
         },
         handler=answer,
-        changes="the lease; the provider's account",
-        events=("metering.answered", "lease.closed"),
+        changes="the lease; the provider's account; the voucher of a lease that closes with it",
+        events=("voucher.returned", "lease.closed", "metering.answered"),
         tolerates=_OLD_BUSINESS,
     ),
 )
@@ -230,7 +230,8 @@ DUE = (
         title="A sample that is not shown in time is a fault, and forfeits the receipt that waits",
         clock="working",
         handler=forfeit,
-        changes="the lease; the provider's account; the consumer's account where money goes back",
+        changes="the lease; the provider's account; the consumer's account and the voucher where "
+        "money goes back",
         events=(
             "metering.unanswered",
             "metering.forfeited",

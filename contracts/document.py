@@ -64,6 +64,7 @@ _LIVES: tuple[tuple[str, Life], ...] = (
 _PARTS: tuple[tuple[str, type], ...] = (
     ("Document", standards.DocumentRecord),
     ("Receipt of a lease", receipt.Receipt),
+    ("Question for a sample of a receipt", receipt.Challenge),
     ("Dispute of a receipt", receipt.Dispute),
     ("Evidence in a dispute", receipt.Evidence),
     ("Ruling in a dispute", receipt.Ruling),

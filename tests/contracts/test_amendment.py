@@ -75,6 +75,24 @@ def test_it_works_after_the_close_and_beyond_the_last_epochs_once_begun() -> Non
     assert check_invariants(trade.world.state) == []
 
 
+def test_what_a_voucher_paid_does_not_become_cash() -> None:
+    trade = Trade().set_up()
+    trade.make_offer()
+    trade.issue_voucher()
+    trade.take(hold_micro_yuan=60 * YUAN, voucher=trade.voucher, voucher_micro_yuan=40 * YUAN)
+    trade.dispatch()
+    trade.activate()
+    trade.world.wait(HOUR_MS)
+    trade.agree(0, FULL // 2)
+    before = trade.money
+    assert amend(trade, FULL // 2 - 1) == "voucher-paid"
+    assert amend(trade, FULL) == "ok"
+    assert trade.money == (before[0] - BILL // 2, before[1] + BILL // 2, before[2])
+    assert amend(trade, FULL // 2) == "ok"
+    assert trade.money == before
+    assert check_invariants(trade.world.state) == []
+
+
 def test_the_record_of_delivery_stays() -> None:
     trade = make_settled()
     assert amend(trade, FULL, availability_bp=0) == "ok"

@@ -7,7 +7,7 @@ from contracts.invariants import check_invariants
 from contracts.rules import VERSION_1
 from ledger.merkle import compute_inclusion_proof, compute_leaf_hash, compute_root
 from ledger.result import Result
-from tests.contracts.trade import AUDITOR, CONSUMER, PRICE, PROVIDER, YUAN, Trade
+from tests.contracts.trade import AUDITOR, CONSUMER, PRICE, PROVIDER, YUAN, Trade, find_object
 from tests.contracts.world import BEIJING, GUIZHOU, HOUR_MS, NATIONAL
 
 SAMPLES = [b"%d: busy" % number for number in range(60)]
@@ -183,3 +183,27 @@ def test_questions_are_bounded(trade: Trade) -> None:
         assert answer(trade, index).code == "ok"
     assert trade.record["challenges"] == []
     assert ask(trade, 0).code == "too-many-challenges"
+
+
+def test_a_voucher_is_told_what_it_spent_when_the_last_answer_closes_the_lease() -> None:
+    trade = Trade().set_up()
+    trade.make_offer()
+    trade.issue_voucher()
+    trade.take(hold_micro_yuan=60 * YUAN, voucher=trade.voucher, voucher_micro_yuan=40 * YUAN)
+    trade.dispatch()
+    trade.activate()
+    world = trade.world
+    world.wait(HOUR_MS)
+    trade.agree(0, samples_root=ROOT)
+    ask(trade, 1)
+    world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="finished")
+    rest = (trade.record["ended_ms"] - trade.record["metered_ms"]) * 2
+    trade.agree(1, rest)
+    before = find_object(world, trade.voucher)
+    billed = trade.record["voucher"]["billed_micro_yuan"]
+    assert billed > BILL * 4 // 10
+    assert (before["held_micro_yuan"], before["spent_micro_yuan"]) == (billed, 0)
+    assert answer(trade, 1).code == "ok"
+    after = find_object(world, trade.voucher)
+    assert (after["held_micro_yuan"], after["spent_micro_yuan"]) == (0, billed)
+    assert check_invariants(world.state) == []
