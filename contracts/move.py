@@ -13,6 +13,8 @@
    the rule for every hold. What is topped up first is there.
 5. What moved is no longer of its offer. A voucher is for a class and a region: a lease with a part
    of one moves in place only, within the class.
+6. In place it stays at its venue, whose policy must admit the other resource. A successor is of no
+   venue: it is between those who sign.
 """
 
 from contracts.account import apply_credit
@@ -37,6 +39,7 @@ from contracts.lease import apply_end
 from contracts.life import compute_next
 from contracts.match import apply_match, check_capacity
 from contracts.payload import LeaseId, Payload, ResourceCode
+from contracts.policy import AGAINST, is_supply_admitted
 from contracts.resource import Resource, is_attested, load_resource
 from ledger.code import parse_code
 
@@ -101,6 +104,9 @@ def _check_target(ctx: Context, lease: Lease, code: str, target: Resource, stays
     classes = {parse_code(resource).resource_class for resource in (code, lease["resource"])}
     require(lease["voucher"] is None or (stays and len(classes) == 1), "voucher-bound")
     require(is_attested(ctx, target), "not-attested")
+    venue = lease["venue"] if stays else ""
+    admitted = is_supply_admitted(ctx, venue, code, target, lease["sla_class"])
+    require(admitted, "against-policy")
 
 
 def _compute_seconds(ctx: Context, lease: Lease) -> int:
@@ -202,6 +208,7 @@ CALLS = (
             "wrong-interface": "both resources speak the same interface profile",
             "voucher-bound": "a lease with a voucher stays with provider, region and class",
             "not-attested": "the resource is attested as it is described now",
+            **AGAINST,
             "beyond-attestation": "the resource is attested up to the end of the lease's window",
             "over-capacity": "the resource has as many units free at every instant of the window",
             "calendar-full": "the resource's calendar has room for one more reservation",

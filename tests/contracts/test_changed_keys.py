@@ -167,6 +167,8 @@ def test_no_way_of_meeting_a_demand_changes_more_keys_than_it_may() -> None:
         "match by selection": 3,
         "turn without a match, while the offer steps aside": 2,
     }
+
+
 def test_what_stands_beside_changes_no_more_than_it_may() -> None:
     trade = Trade().start()
     world, ledger = trade.world, Ledger(trade.world)

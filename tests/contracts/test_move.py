@@ -8,6 +8,7 @@ from ledger.code import compose_code
 from ledger.result import Result
 from tests.contracts.trade import (
     CONSUMER,
+    INDUSTRY,
     OTHER_PROVIDER,
     PRICE,
     PROVIDER,
@@ -151,3 +152,17 @@ def test_a_lease_moves_on_and_on() -> None:
     assert move(trade, RESOURCE).code == "ok"
     assert trade.allocated == 2_000
     assert check_invariants(trade.world.state) == []
+
+
+def test_in_place_it_stays_at_its_venue_and_elsewhere_it_leaves_it() -> None:
+    trade = Trade().set_up()
+    trade.make_offer(venue=trade.open_venue())
+    trade.take()
+    add_resource(trade, SECOND)
+    assert move(trade, SECOND).code == "ok"
+    assert trade.record["venue"] == INDUSTRY
+    trade.world.do("policy.forbid", INDUSTRY, code=PROVIDER, note="")
+    assert move(trade, RESOURCE).code == "against-policy"
+    add_resource(trade, FAR)
+    _, successor = find_successor(trade, move(trade, FAR))
+    assert successor["venue"] == ""

@@ -125,6 +125,15 @@ def _(trade: Trade) -> Attempt:
     return BOTH, moving(trade)
 
 
+@case("lease.move", "against-policy")
+def _(trade: Trade) -> Attempt:
+    trade.set_up().make_offer(venue=trade.open_venue())
+    trade.take()
+    added(trade)
+    trade.set_policy(attestors=["M"])
+    return BOTH, moving(trade)
+
+
 @case("lease.move", "beyond-attestation")
 def _(trade: Trade) -> Attempt:
     trade.start()
