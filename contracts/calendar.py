@@ -34,8 +34,16 @@ def add_reservation(
     sums[key] = sums.get(key, 0) + 1
 
 
+def count_reservations(ctx: Context, subject: str) -> int:
+    """How many reservations there are of a resource or an offer."""
+    count: int = ctx.get_derived(make_key(COUNTS, subject)) or 0
+    return count
+
+
 def list_changes(ctx: Context, subject: str) -> Iterator[tuple[int, int]]:
     """Times in ms and by how many units the reserved ones change then, in order of time."""
+    if not count_reservations(ctx, subject):
+        return  # the common case, and much cheaper to ask than a walk
     prefix = make_key(DERIVED, subject)
     at = len(prefix)
     for key, change in islice(ctx.scan_derived(prefix), MAX_CHANGES):
@@ -68,7 +76,7 @@ def compute_last_ms(ctx: Context, subject: str) -> int:
 
 def is_full(ctx: Context, subject: str) -> bool:
     """Whether there is no place for one more reservation in the calendar (rule 3)."""
-    return bool((ctx.get_derived(make_key(COUNTS, subject)) or 0) >= MAX_RESERVATIONS)
+    return count_reservations(ctx, subject) >= MAX_RESERVATIONS
 
 
 def compute_course(changes: Mapping[int, int]) -> Iterator[tuple[int, int]]:

@@ -241,6 +241,7 @@ def _register() -> None:
     commands = {
         "sim": "devnet.sim_cli",
         "bench": "devnet.bench_cli",
+        "selection": "devnet.selection_cli",
         "trace": "devnet.trace_cli",
     }
     for name, module in commands.items():

@@ -22,6 +22,8 @@ RULES: Final = {
     "countersign_window_ms": 2 * EPOCH_MS,
     "meter_epoch_ms": EPOCH_MS,
     "refusal_window_ms": 1 * EPOCH_MS,
+    "selection_aside_ms": 5 * EPOCH_MS,
+    "selection_retry_ms": 2 * EPOCH_MS,
     "settlement_window_ms": 4 * EPOCH_MS,
 }
 _DESCRIPTOR: Final[dict[str, Value]] = {
@@ -45,6 +47,23 @@ _DESCRIPTOR: Final[dict[str, Value]] = {
     "storage_gib": {"nvme": 15_360},
     "units": UNITS,
     "zone": "a",
+}
+
+_NEEDS: Final[dict[str, Value]] = {
+    "accelerator_memory_mib": 65_536,
+    "domestic": True,
+    "gflops_bf16": 0,
+    "gflops_fp16": 250_000,
+    "gflops_fp32": 0,
+    "gflops_fp64": 0,
+    "gops_int8": 0,
+    "green_bp": 5_000,
+    "interface": "kubernetes-1",
+    "latency_ms": 20,
+    "memory_mib": 0,
+    "models": ["Ascend 910B"],
+    "regions": [],
+    "sla_class": 1,
 }
 
 Step = tuple[str, dict[str, Value], tuple[str, ...]]  # kind, data, codes of the signers
@@ -136,6 +155,24 @@ def _offer(deal: Deal, time_ms: int) -> Step:
     return "market.offer", data, (deal.pair.provider,)
 
 
+def _demand(deal: Deal, time_ms: int) -> Step:
+    """What the block itself matches: a lease that nobody dispatches, which fails in time."""
+    data: dict[str, Value] = {
+        "budget_micro_yuan": YUAN,
+        "ceiling_micro_yuan": 20 * YUAN,
+        "earliest_ms": 1,
+        "latest_ms": time_ms + 5 * EPOCH_MS,
+        "minimum_units": 500,
+        "needs": _NEEDS,
+        "resource_class": "20",
+        "seconds": 3,
+        "units": 1_500,
+        "venue": "",
+        "way": "selection",
+    }
+    return "market.demand", data, (deal.pair.consumer,)
+
+
 def _take(deal: Deal, _: int) -> Step:
     data = {
         "demand": "",
@@ -181,6 +218,7 @@ _STEPS: Final = (
     _register,
     _attest,
     _offer,
+    _demand,
     _take,
     _dispatch,
     _activate,

@@ -31,6 +31,7 @@ def test_the_peak_is_the_most_at_any_instant(
     spans: list[tuple[int, int, int]], start: int, length: int
 ) -> None:
     sums: dict[bytes, int] = {make_key("calendar", "other", bytes(8)): 77}
+    sums[make_key("reservations", "other")] = 1
     for begin, duration, units in spans:
         calendar.add_reservation(sums, "gpu", begin, begin + duration, units)
     ctx: Any = Derived(sums)
