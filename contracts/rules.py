@@ -93,7 +93,7 @@ VERSION_1: Final[Mapping[str, int]] = {
     # How long an offer that can give nothing now stands aside at most.
     "selection_aside_ms": 10 * 60_000,
     # How many candidates the demands of one block look at.
-    "selection_candidates": 2_000,
+    "selection_candidates": 4_000,
     # What raises the score of an offer: power that is not green, at most.
     "selection_green_bp": 500,
     # How many turns of demands, and returns of offers, one block has.
@@ -108,6 +108,8 @@ VERSION_1: Final[Mapping[str, int]] = {
     "selection_record_bp": 2_000,
     # How long a demand for which nothing was found waits for its next turn.
     "selection_retry_ms": 60_000,
+    # How many candidates one turn looks at.
+    "selection_walk": 250,
     # How long after its end a lease waits for the receipts that are missing, in working time.
     "settlement_window_ms": 72 * 3_600_000,
     # Credits on the bill of an epoch whose availability is below a floor, in basis points.

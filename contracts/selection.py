@@ -10,9 +10,10 @@
 3. It starts as early as the demand allows: now, or at `earliest_ms` where that is still to come.
 4. The choice is exact: candidates are walked in the order of the static part of their scores, and
    the walk ends when that cannot beat the best score found, nor be of a price within the ceiling.
-5. A block looks at no more than `selection_candidates` candidates. A walk that comes to this bound
-   keeps its place and its best in the demand, and goes on in its next turn, behind those who wait.
-   An offer made meanwhile is seen by the next walk.
+5. A turn looks at no more than `selection_walk` candidates, and all turns of a block together at
+   no more than `selection_candidates`. A walk that comes to either bound keeps its place and its
+   best in the demand, and goes on in its next turn, behind those who wait. An offer made meanwhile
+   is seen by the next walk.
 6. After a part the next turn is in the next block; after a walk that found nothing it comes
    `selection_retry_ms` later.
 7. An offer of which nobody can have its least part now steps aside: its units are reserved, its
@@ -149,11 +150,13 @@ class _Walk:
         if self._demand["best"]:
             name = self._demand["best"]
             self._consider(name, self._ctx.get_derived(make_object_key(name)))
+        left = min(self._ctx.rules["selection_walk"], self._stage.left)
         for place, static, key in self._list_candidates():
             if static > self._bound or (self.best is not None and static > self.best.score):
                 return True
-            if self._stage.left == 0:
+            if left == 0:
                 return False
+            left -= 1
             self._stage.left -= 1
             self._consider(get_last_field(key), key)
             self.place = place

@@ -296,6 +296,19 @@ def test_a_walk_that_comes_to_its_bound_goes_on_in_its_next_turn() -> None:
     assert find_leases(trade, demand)[0]["offer"] == best
 
 
+def test_no_walk_takes_the_block_from_the_others() -> None:
+    trade = make_bounded(selection_walk=2)
+    for place in range(5):
+        trade.make_offer(price_micro_yuan=PRICE - 10 + place, maximum_seconds=60)
+    trade.make_offer(price_micro_yuan=PRICE - 20, units=1_000, minimum_units=1_000)
+    long = trade.demand_data(way="selection", minimum_units=2_000)
+    short = trade.demand_data(way="selection", units=1_000)
+    world = trade.world
+    world.block(*(world.make("market.demand", CONSUMER, **data) for data in (long, short)))
+    results = world.block()
+    assert [len(result.events) for result in results] == [0, 2]
+
+
 def test_the_best_of_an_earlier_turn_is_looked_at_again() -> None:
     trade = make_bounded(selection_candidates=2)
     set_record(trade, PROVIDER, delivered=0, faults=1)
