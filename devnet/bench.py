@@ -21,6 +21,7 @@ from pathlib import Path
 
 from devnet.errors import DevnetError
 from devnet.founding import DevnetSpec, found_devnet
+from devnet.inspection import examine_peer
 from devnet.launcher import Launcher
 from devnet.load import LoadResult, Registrar, make_parties, make_payments, run_load
 from ledger.crypto import Domain, Purpose, SigningKey
@@ -166,7 +167,12 @@ async def _load(
         lone = await pay(spec.lone, 1, 1, "one client alone")
         progress("comparing the peers")
         sent = spec.transactions + spec.singles + spec.lone
-        return batches, singles, lone, await _compare(clients, begin, sent)
+        end = await _compare(clients, begin, sent)
+        genesis_hash = launcher.folder.genesis_hash
+        examined = await asyncio.to_thread(examine_peer, clients[0].url, genesis_hash)
+        if examined.wrong:
+            raise DevnetError(f"what must hold of the state does not: {examined.wrong[:3]}")
+        return batches, singles, lone, end
     finally:
         for client in clients:
             await client.close()

@@ -21,6 +21,7 @@ from devnet.errors import DevnetError
 from devnet.finale import Finale
 from devnet.folder import DEFAULT_FOLDER
 from devnet.founding import DevnetSpec, make_short_rules
+from devnet.inspection import Inspector
 from devnet.launcher import Launcher, start_devnet
 from devnet.market import YUAN, Hardware, make_descriptor, make_offer, show_yuan
 from devnet.outage import bring_back, wait_blocks, wait_for_vote
@@ -77,7 +78,9 @@ def open_scene(stage: Stage, path: Path | None, keep: bool, spec: DevnetSpec) ->
         step.note(_describe(launcher))
     scene = Scene(launcher)
     try:
-        yield scene
+        with Inspector(launcher.folder) as inspector:
+            yield scene
+            _inspect(stage, launcher, inspector)
     except BaseException as error:
         launcher.stop()
         if isinstance(error, KeyboardInterrupt) and path is None and not keep:
@@ -98,6 +101,20 @@ def open_scene(stage: Stage, path: Path | None, keep: bool, spec: DevnetSpec) ->
         require(not killed, f"did not stop when asked to: {', '.join(killed)}")
     if path is None:
         shutil.rmtree(folder)
+
+
+def _inspect(stage: Stage, launcher: Launcher, inspector: Inspector) -> None:
+    """Examine the whole state of every peer, after those that were examined meanwhile."""
+    with stage.step("examine the whole state of every peer against its certified root") as step:
+        during = list(inspector.heights)
+        examined = inspector.examine_all(launcher.running)
+        money = ", ".join(
+            f"{name} {show_yuan(figure)}" for name, figure in examined.checks[0].figures.items()
+        )
+        step.note(f"{examined.records} records, {examined.derived} derived values; {money}")
+        step.note(
+            f"nothing is wrong, nor was it in {len(during)} states that were examined meanwhile"
+        )
 
 
 def choose_folder(path: Path | None, keep: bool) -> Path:

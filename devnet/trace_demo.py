@@ -158,10 +158,12 @@ class TraceStory:
             billed = sum(run.billed_micro_yuan for run in self.replay.finished)
             earned = sum(self._balance(party) for party in self.providers)
             left = sum(self._balance(party) for party in self.consumers)
+            aside = sum(self._budgets(party) for party in self.consumers)
             issued = int(self.scene.read(HOME, "account", self._bank)["issued"])
             require(earned == billed, f"providers have {earned}, and bills say {billed}")
-            require(earned + left == issued, f"{earned} + {left} is not the {issued} issued")
-            step.note(f"settled {show_yuan(billed)}; balances are what the bank issued")
+            whole = f"{earned} + {left} + {aside} is not the {issued} issued"
+            require(earned + left + aside == issued, whole)
+            step.note(f"settled {show_yuan(billed)}; balances and budgets are what the bank issued")
 
     @property
     def _bank(self) -> str:
@@ -169,6 +171,11 @@ class TraceStory:
 
     def _balance(self, party: Party) -> int:
         return self.scene.balance(HOME, party.code)
+
+    def _budgets(self, party: Party) -> int:
+        """What a consumer's demands have set aside."""
+        demands = self.scene.client(HOME).iterate_records("demand", party.code)
+        return sum(int(demand["value"]["held_micro_yuan"]) for demand in demands)
 
 
 def _interest(run: JobRun) -> tuple[bool, int]:
