@@ -112,6 +112,18 @@ def demo(
 
 
 @app.command()
+def admission(
+    path: Annotated[
+        Path | None, typer.Option("--dir", help="The folder; a temporary one without.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the network up.")] = False,
+) -> None:
+    """Let a fifth region join a network, bar a sixth for ever, let another retire."""
+    console = Console(highlight=False)
+    import_module("devnet.admission_demo").run_admission(path, keep, console)
+
+
+@app.command()
 def logs(
     node: Annotated[str, typer.Argument(metavar="[NODE]", help="A label; all without.")] = "",
     path: Where = DEFAULT_FOLDER,

@@ -7,7 +7,7 @@ run/<label>.pid      the process, while it runs
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from devnet.errors import DevnetError
@@ -62,6 +62,10 @@ class Folder:
                 return node
         labels = ", ".join(node.label for node in self.nodes)
         raise DevnetError(f"there is no node {name}: choose one of {labels}")
+
+    def extended(self, node: NodeEntry) -> "Folder":
+        """The folder with a node that came later."""
+        return replace(self, nodes=(*self.nodes, node))
 
     @property
     def validators(self) -> tuple[NodeEntry, ...]:

@@ -32,7 +32,10 @@ HEARTBEAT_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class DevnetSpec:
-    """What to found: regions by province, rules that differ from version 1, limits."""
+    """What to found: regions by province, rules that differ from version 1, limits.
+
+    `others` are authorities and auditors beside the bank and the bureau.
+    """
 
     name: str = NAME
     provinces: Sequence[str] = PROVINCES
@@ -42,6 +45,7 @@ class DevnetSpec:
         default_factory=lambda: ConsensusLimits(heartbeat_ms=HEARTBEAT_MS)
     )
     seed: bytes | None = None
+    others: tuple[MemberSpec, ...] = ()
 
 
 def make_short_rules(meter_epoch_ms: int, **others: int) -> dict[str, int]:
@@ -79,7 +83,7 @@ def found_devnet(path: Path, spec: DevnetSpec) -> Folder:
 
 def make_network_spec(spec: DevnetSpec) -> NetworkSpec:
     """The network of a specification, its nodes on free ports."""
-    members = compose_members(spec.provinces, spec.industries)
+    members = (*compose_members(spec.provinces, spec.industries), *spec.others)
     nodes = sum(bool(member.profile.peer_endpoint) for member in members)
     ports = iter(find_ports(2 * nodes))
     return NetworkSpec(

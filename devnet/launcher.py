@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from devnet.errors import DevnetError
-from devnet.folder import Folder
+from devnet.folder import Folder, NodeEntry
 from devnet.founding import DevnetSpec, found_devnet
 from devnet.process import STOP_S, NodeProcess
 
@@ -39,6 +39,7 @@ class Launcher:
 
     def __init__(self, folder: Folder, tethered: bool = True) -> None:
         self.folder = folder
+        self._tethered = tethered
         self._processes = {
             node.label: NodeProcess(folder, node.label, tethered) for node in folder.nodes
         }
@@ -53,6 +54,12 @@ class Launcher:
     def process(self, name: str) -> NodeProcess:
         """The process of a label or code; raises DevnetError."""
         return self._processes[self.folder.find(name).label]
+
+    def add(self, node: NodeEntry) -> None:
+        """A node that came later; its folder is laid out, and it is not started yet."""
+        self.folder = self.folder.extended(node)
+        self.folder.save()
+        self._processes[node.label] = NodeProcess(self.folder, node.label, self._tethered)
 
     @property
     def running(self) -> list[str]:
