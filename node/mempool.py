@@ -3,14 +3,21 @@
 1. Bounded in number, in bytes and per actor; what does not fit is refused, never dropped later.
 2. One transaction per id: whoever comes second under other signatures is a duplicate.
 3. In order of arrival. A transaction leaves when its block is final or its `until` has passed.
+4. Those whose first signer is a key that nobody registered (the draft of an application) are one
+   actor together: making such keys costs nothing. A block holds few of them.
 """
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.primitives import Digest, PublicKey
 from ledger.transaction import Transaction
 from node.errors import Refused
+
+STRANGERS: Final = "key:"
+MAX_STRANGERS: Final = 64  # waiting
+MAX_STRANGERS_IN_BLOCK: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,13 @@ class Mempool:
             raise Refused("this peer has too many waiting transactions", "busy", retry=True)
         if self.size_bytes + len(transaction.raw) > self._limits.size_bytes:
             raise Refused("this peer has too many waiting bytes", "busy", retry=True)
-        if self._by_actor.get(transaction.actor, 0) >= self._limits.per_actor:
+        actor, most = _get_actor(transaction), self._limits.per_actor
+        if actor == STRANGERS:
+            most = min(most, MAX_STRANGERS)
+        if self._by_actor.get(actor, 0) >= most:
+            who = "keys that nobody registered have" if actor == STRANGERS else f"{actor} has"
             raise Refused(
-                f"{transaction.actor} has {self._limits.per_actor} transactions waiting; "
-                "wait until some are final",
+                f"{who} {most} transactions waiting; wait until some are final",
                 "quota",
                 retry=True,
             )
@@ -73,7 +83,8 @@ class Mempool:
             return
         self._pending[transaction.hash] = pending
         self._by_id[transaction.id] = transaction.hash
-        self._by_actor[transaction.actor] = self._by_actor.get(transaction.actor, 0) + 1
+        actor = _get_actor(transaction)
+        self._by_actor[actor] = self._by_actor.get(actor, 0) + 1
         self._by_until.setdefault(transaction.until, {})[transaction.hash] = None
         self.size_bytes += len(transaction.raw)
 
@@ -81,12 +92,17 @@ class Mempool:
         self, height: int, count: int, size_bytes: int, taken: Container[Digest]
     ) -> Iterator[Pending]:
         """What a block at `height` may hold, in order of arrival, but for the ids in `taken`."""
+        strangers = 0
         for pending in self._pending.values():
             if count == 0:
                 return
             transaction = pending.transaction
             if transaction.until < height or transaction.id in taken:
                 continue
+            if _get_actor(transaction) == STRANGERS:
+                strangers += 1
+                if strangers > MAX_STRANGERS_IN_BLOCK:
+                    continue
             size_bytes -= len(transaction.raw)
             if size_bytes < 0:
                 return
@@ -122,8 +138,14 @@ class Mempool:
         del alike[hash_]
         if not alike:
             del self._by_until[transaction.until]
-        left = self._by_actor[transaction.actor] - 1
+        actor = _get_actor(transaction)
+        left = self._by_actor[actor] - 1
         if left:
-            self._by_actor[transaction.actor] = left
+            self._by_actor[actor] = left
         else:
-            del self._by_actor[transaction.actor]
+            del self._by_actor[actor]
+
+
+def _get_actor(transaction: Transaction) -> str:
+    """Whose quota a transaction is charged to (rule 4)."""
+    return STRANGERS if transaction.actor.startswith(STRANGERS) else transaction.actor

@@ -2,8 +2,16 @@
 
 import pytest
 
+from ledger.crypto import SigningKey, sha256
+from ledger.transaction import Transaction, key_signer
 from node.errors import Refused
-from node.mempool import Mempool, MempoolLimits, Pending
+from node.mempool import (
+    MAX_STRANGERS,
+    MAX_STRANGERS_IN_BLOCK,
+    Mempool,
+    MempoolLimits,
+    Pending,
+)
 from tests.node.stage import Stage
 
 
@@ -43,6 +51,31 @@ def test_bounds(limits: MempoolLimits, code: str) -> None:
     with pytest.raises(Refused) as caught:
         stage.mempool.check_room(stage.deposit())
     assert (caught.value.code, caught.value.retry) == (code, True)
+
+
+def draft(stage: Stage) -> Transaction:
+    """What anybody may send under a key that was made a moment ago."""
+    key = SigningKey.from_seed(sha256(b"stranger %d" % stage.nonce))
+    return stage.sign("admission.draft", {}, [(key_signer(key.public), key)])
+
+
+def test_strangers_are_one_actor_and_few_in_a_block() -> None:
+    stage = Stage()
+    known = stage.deposit()
+    stage.pend(*(draft(stage) for _ in range(MAX_STRANGERS - 1)))
+    stage.mempool.check_room(draft(stage))
+    stage.pend(draft(stage), known)
+    with pytest.raises(Refused) as caught:
+        stage.mempool.check_room(draft(stage))
+    assert (caught.value.code, caught.value.retry) == ("quota", True)
+    stage.mempool.check_room(stage.deposit())
+    chosen = [item.transaction for item in stage.mempool.select(5, 1_000, 1 << 20, ())]
+    assert len(chosen) == MAX_STRANGERS_IN_BLOCK + 1
+    assert chosen[-1] is known
+    stage.mempool.remove_ids(item.id for item in chosen)
+    stage.mempool.check_room(draft(stage))
+    following = list(stage.mempool.select(5, 1_000, 1 << 20, ()))
+    assert len(following) == MAX_STRANGERS_IN_BLOCK
 
 
 def test_what_is_on_its_way_in_takes_room() -> None:
