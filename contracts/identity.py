@@ -1,7 +1,8 @@
 """Identities: one code, one certificate, one key at a time, anchored by the national node.
 
-1. The national node issues regional and industry nodes, authorities and auditors, under the key of
-   the national root; a regional node issues the providers, consumers and services of its region.
+1. The national node issues authorities and auditors, under the key of the national root, and, as
+   the node of an application that was admitted, regional and industry nodes (see `membership`); a
+   regional node issues the providers, consumers and services of its region.
 2. A registrant comes out of a number block of the issuer. A provider or consumer has a registrant
    of its own; a service carries that of a registered party.
 3. A code stands once for ever, and one regional node stands for a region.
@@ -52,6 +53,7 @@ from contracts.standing import (
 from ledger.x509 import Certificate
 
 ISSUES: Final = {"N": "RIAM", "R": "PUS"}
+ADMITTED: Final = "RI"  # the classes that become somebody by an application only
 AUTHORITIES: Final = "NRI"  # the classes whose certificates may sign others
 _ANYONE = "NRIAPUMS"
 
@@ -149,6 +151,7 @@ def register(ctx: Context, call: Register) -> None:
     require(code[0] in ISSUES[issuer[0]], "not-issuer")
 
     # what must hold
+    require(code[0] not in ADMITTED, "needs-admission")
     certificate = _check_certificate(ctx, call.certificate, code, issuer)
     check_place(ctx, code, issuer)
 
@@ -290,13 +293,13 @@ CALLS = (
         signers=(_ISSUER, _NEW_KEY),
         failures={
             "not-issuer": "codes of this class are for the actor to issue",
+            "needs-admission": "it is no regional or industry node, which is admitted",
             **CERTIFICATE_FAILURES,
             "outside-region": "the code's place is in the issuer's region",
             "outside-number-block": "its registrant is in a number block of the issuer",
             "code-taken": "the code was never given out",
             "registrant-taken": "the registrant has no provider or consumer yet",
             "unknown-registrant": "the registrant of a service has a provider or consumer",
-            "region-taken": "no other regional node stands for the region",
         },
         handler=register,
         changes="the identity; the issuer's account",

@@ -123,6 +123,10 @@ class Load:
         signers = [self._founder(region), (key_signer(fresh.public), fresh)]
         return self._sign("identity.rotate_validator", {}, signers, height + 150)
 
+    def make_by_founder(self, kind: str, data: dict[str, Value], code: str, height: int) -> bytes:
+        """Anything that a founder signs alone."""
+        return self._sign(kind, data, [self._founder(code)], height + 100)
+
     def _make_pay(self, height: int) -> bytes:
         amount = self._kernel.random.choice((1, 3, 50)) * YUAN
         data = {"amount_micro_yuan": amount, "reference": "", "to": self._draw_account()}

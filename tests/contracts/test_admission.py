@@ -79,6 +79,18 @@ def test_the_whole_way_of_a_region(world: World) -> None:
     assert check_invariants(world.state) == []
 
 
+def test_a_region_may_have_another_node_after_a_revocation(world: World) -> None:
+    Newcomer(world).admitted().admit()
+    world.do("identity.revoke", NATIONAL, code=HEBEI, note="", reason="superseded")
+    world.do("admission.close_window", NATIONAL, note="")
+    code = compose_code("R", "130000", "00007", serial="0000001")
+    second = Newcomer(world, code, OTHER_APPLICANT).admitted()
+    signers, data = second.admission(number_block=[22 * 36**3, 23 * 36**3 - 1])
+    world.do("membership.admit", signers, **data)
+    assert world.value(NODES.make_key(code))["status"] == "admitted"
+    assert check_invariants(world.state) == []
+
+
 def test_an_application_keeps_what_was_said(world: World) -> None:
     record = Newcomer(world).submitted().record
     assert record["applicant"] == APPLICANT

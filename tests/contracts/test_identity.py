@@ -53,18 +53,10 @@ def test_what_an_issuer_issued_is_a_prefix(world: World) -> None:
 
 
 def test_who_issues_whom(world: World) -> None:
-    world.register(compose_code("I", "000000", "00020", "I"), NATIONAL)
     world.register(compose_code("A", "520000", "00021"), NATIONAL, "communications")
     world.register(compose_code("M", "000000", "00022"), NATIONAL)
-    world.register(compose_code("R", "530000", "00006", serial="0000001"), NATIONAL)
     world.register(PROVIDER, GUIZHOU)
     world.register(compose_code("S", "520100", "0E001", "I", "70", "0000001"), GUIZHOU)
-
-
-def test_a_region_may_have_another_node_after_a_revocation(world: World) -> None:
-    successor = compose_code("R", "510000", "00009", serial="0000002")
-    assert world.decide("revocation", SICHUAN, reason="superseded").code == "ok"
-    world.register(successor, NATIONAL)
 
 
 def test_suspension_and_its_end(world: World) -> None:

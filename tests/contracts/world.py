@@ -9,7 +9,7 @@ from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
 from contracts.registry import CALLS, rebuild_derived
 from contracts.rules import VERSION_1
-from contracts.standing import make_identity_key
+from contracts.standing import Identity, make_identity_key
 from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.crypto import SigningKey, sha256
@@ -269,10 +269,31 @@ class World:
         )
 
     def register(self, code: str, issuer: str, role: str = "", not_after_ms: int = END_MS) -> None:
-        """Register a code, which must go well."""
+        """Register a code, which must go well; nodes stand there as if they were admitted."""
+        if code[0] in "RI":
+            self._stand(code, issuer, not_after_ms)
+            return
         (result,) = self.block(self.registration(code, issuer, role, not_after_ms))
         assert result.code == "ok", result.code
         assert self.value(make_identity_key(code))["key"] == make_keys(code).public
+
+    def _stand(self, code: str, issuer: str, not_after_ms: int) -> None:
+        key = make_keys(code)
+        identity: Identity = {
+            "actor": issuer,
+            "blocks": [],
+            "certificate": self.certificate(code, issuer, key, not_after_ms),
+            "credit_code": "",
+            "expires_ms": not_after_ms + 1000,
+            "issuer": issuer,
+            "key": key.public,
+            "name": "somebody",
+            "reason": "admitted",
+            "role": "",
+            "rules": 1,
+            "status": "active",
+        }
+        self.given((make_identity_key(code), {**identity}))
 
     def decide(
         self, matter: str, code: str, proposer: str = NATIONAL, reason: str = "investigation"

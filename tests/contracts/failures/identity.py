@@ -11,10 +11,12 @@ from tests.contracts.failures.cases import (
     SECOND_REGION,
     SUSPENSION,
     Attempt,
+    another,
     case,
 )
 from tests.contracts.trade import (
     AUDITOR,
+    INDUSTRY,
     OTHER_PROVIDER,
     PROVIDER,
     Trade,
@@ -88,9 +90,14 @@ def _(trade: Trade) -> Attempt:
     return registration(trade, service, GUIZHOU)
 
 
-@case("identity.register", "region-taken")
+@case("identity.register", "needs-admission")
 def _(trade: Trade) -> Attempt:
-    return registration(trade, compose_code("R", "520000", "00009", serial="0000002"), NATIONAL)
+    return registration(trade, compose_code("R", "530000", "00009", serial="0000001"), NATIONAL)
+
+
+@another("identity.register", "needs-admission")
+def _(trade: Trade) -> Attempt:
+    return registration(trade, INDUSTRY, NATIONAL)
 
 
 # identity.suspend, resume, revoke
