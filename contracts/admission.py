@@ -7,7 +7,8 @@
    once the last is over. `closes_ms` is the first moment that is no longer within.
 2. Anybody may draft, under a fresh key that is the applicant from then on. A draft stands for
    `draft_window_ms`; a province, and the whole country, have at most `drafts_per_place` at a time.
-   An authority over its place may do away with it.
+   An authority over its place may do away with it; the bureau also with an application that was
+   admitted and has no node, so that nobody keeps a region waiting.
 3. A region's application is endorsed by its own communications authority and by its own industry
    authority. An industry node's is endorsed by either, of any place: always on the route
    `recommended`, on the others too where the rule `recommendation_required` is 2 (1: it is not).
@@ -106,8 +107,8 @@ class Withdraw(Payload):
 
     application: ApplicationId
     reason: Annotated[
-        Literal["withdrawn", "superseded", "unfounded"],
-        Field(description="withdrawn, superseded or unfounded"),
+        Literal["withdrawn", "superseded", "unfounded", "lapsed"],
+        Field(description="withdrawn, superseded, unfounded or lapsed"),
     ]
 
 
@@ -220,7 +221,7 @@ def submit(ctx: Context, call: Submit) -> None:
 
 
 def withdraw(ctx: Context, call: Withdraw) -> None:
-    """End an application before the decision."""
+    """End an application that has no node."""
     # who may
     key, application = load_application(ctx, call.application)
     is_own = ctx.actor == application["applicant"]
@@ -228,6 +229,7 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
 
     # what must hold
     state = compute_next(LIFE, application["state"], "withdraw")
+    require(not application["node"], "wrong-state")
 
     # what changes
     changed: Application = {
@@ -326,10 +328,12 @@ def _check_qualified(ctx: Context, application: Application) -> None:
 
 
 def _is_over(ctx: Context, application: Application) -> bool:
-    """Whether the actor is an authority that may do away with a draft."""
-    role, region = get_role(ctx, ctx.actor), application["place"][:2]
-    is_local = role in ENDORSERS and parse_code(ctx.actor).region == region
-    return application["state"] in DRAFTS and (role == "bureau" or is_local)
+    """Whether the actor is an authority that may do away with it (rule 2)."""
+    role, state = get_role(ctx, ctx.actor), application["state"]
+    if role == "bureau":
+        return state in (*DRAFTS, "admitted")
+    is_local = role in ENDORSERS and parse_code(ctx.actor).region == application["place"][:2]
+    return is_local and state in DRAFTS
 
 
 _UNKNOWN: Final = {"unknown-application": "the application exists"}
@@ -419,9 +423,9 @@ CALLS = (
         signers=(Role("key: of the applicant, or an authority", "kA"),),
         failures={
             **_UNKNOWN,
-            "not-applicant": "the key that drafted it signs, or the bureau or an authority of the"
-            " place while it is a draft",
-            **_WRONG_STATE,
+            "not-applicant": "the key that drafted it signs; or, while it is a draft, the bureau or"
+            " an authority of the place; or, once it is admitted, the bureau",
+            "wrong-state": "its life has this step from where it stands, and it has no node",
         },
         handler=withdraw,
         changes="the application; the account of an authority",

@@ -11,8 +11,8 @@
    digest; the documents themselves stay off the ledger.
 2. Nothing of what an applicant said is ever changed: who has more to say drafts anew.
 3. Its life goes draft, endorsed, submitted, under review, admitted or rejected. A draft expires,
-   and an applicant may withdraw until the decision. False information bars it, whenever it is
-   found.
+   and an applicant may withdraw until it is rejected or has its node. False information bars it,
+   whenever it is found.
 4. A bar is for ever: no call lifts it. Who is barred can be named in no application any more. A
    node that was admitted before stays until a ballot removes it.
 
@@ -53,6 +53,7 @@ LIFE: Final = {
     ("under review", "reject"): "rejected",
     ("under review", "withdraw"): "withdrawn",
     ("under review", "bar"): "barred",
+    ("admitted", "withdraw"): "withdrawn",
     ("admitted", "bar"): "barred",
     ("rejected", "bar"): "barred",
     ("withdrawn", "bar"): "barred",

@@ -269,6 +269,16 @@ def test_an_authority_over_its_place_may_do_away_with_a_draft(world: World, auth
     assert (record["state"], record["decided_by"]) == ("withdrawn", authority)
 
 
+@pytest.mark.parametrize("by", [APPLICANT, BUREAU])
+def test_who_was_admitted_and_does_not_come_keeps_nobody_waiting(world: World, by: str) -> None:
+    first = Newcomer(world).admitted()
+    first.do("admission.withdraw", by, reason="lapsed")
+    second = Newcomer(world, applicant=OTHER_APPLICANT).admitted()
+    second.admit()
+    assert (first.record["state"], second.record["node"]) == ("withdrawn", HEBEI)
+    assert check_invariants(world.state) == []
+
+
 # Decisions
 
 

@@ -7,7 +7,6 @@ from tests.contracts.newcomer import (
     BUILDER,
     CAPITAL,
     COMMUNICATIONS,
-    HEBEI,
     INDUSTRY_AUTHORITY,
     NO_APPLICATION,
     OPERATOR,
@@ -207,5 +206,19 @@ def _(trade: Trade) -> Attempt:
 
 @case("admission.withdraw", "wrong-state")
 def _(trade: Trade) -> Attempt:
-    newcomer = Newcomer(trade.world, HEBEI).admitted()
+    newcomer = Newcomer(trade.world).submitted().review().decide("rejected")
     return newcomer.applicant, {"application": newcomer.application, **WITHDRAWAL}
+
+
+@another("admission.withdraw", "wrong-state")
+def _(trade: Trade) -> Attempt:
+    """It has its node."""
+    newcomer = Newcomer(trade.world).admitted()
+    newcomer.admit()
+    return newcomer.applicant, {"application": newcomer.application, **WITHDRAWAL}
+
+
+@another("admission.withdraw", "not-applicant")
+def _(trade: Trade) -> Attempt:
+    newcomer = Newcomer(trade.world).submitted()
+    return BUREAU, {"application": newcomer.application, **WITHDRAWAL}
