@@ -32,7 +32,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_terminal
-from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_balanced
+from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_balanced, is_settled
 from contracts.table import Projection, Table, make_due_key, make_object_key
 
 BLOCK: Final = "block"  # the actor of what no party did
@@ -140,7 +140,6 @@ def compute_horizon(lease: Lease) -> int:
     """When a running lease ends by itself (rule 4)."""
     covered_ms = compute_covered_ms(
         compute_funds(lease["held_micro_yuan"], lease["voucher"]),
-        lease["remainder"],
         lease["units"],
         lease["price_micro_yuan"],
     )
@@ -242,6 +241,8 @@ def _check(key: bytes, lease: Lease) -> Iterator[str]:
         yield f"{key!r} is metered above what it has"
     if not all(map(is_balanced, lease["open"])):
         yield f"{key!r} has a claim that is not frozen or billed in all"
+    if lease["receipt"] is not None and not is_settled(lease["receipt"]):
+        yield f"{key!r} has a settled receipt that is not"
     if not _is_settled_once(lease):
         yield f"{key!r} settles an epoch twice"
     if lease["state"] in ENDED:

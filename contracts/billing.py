@@ -6,8 +6,11 @@ A *charge* is an integer of which `SCALE` make one micro-yuan:
 
 1. The bill of an epoch is (charge + remainder) // SCALE; what is left is the remainder that the
    next epoch begins with. So there is one rounding an epoch, and over a lease none is lost.
-2. A bill is never above what is held.
-3. A hold covers a span of full use exactly as long as the bill of that span cannot be above it.
+2. What is frozen for a charge is the charge rounded up. So a bill is never above it, whatever the
+   remainder that it begins with, and in whatever order several charges are settled.
+3. Funds cover a span of full use exactly as long as its charge is not above them.
+4. Part of a charge is paid ahead of the rest as whole micro-yuan, rounded down, without the
+   remainder; the rest is the charge less what was paid. So the epoch still has one rounding.
 """
 
 from typing import Final
@@ -42,25 +45,24 @@ def compute_bill(charge: int, remainder: int, held_micro_yuan: int) -> tuple[int
     return bill, min(total - bill * SCALE, SCALE - 1)
 
 
+def compute_advance(charge: int) -> int:
+    """What is paid ahead for a part of a charge, in micro-yuan (rule 4)."""
+    return charge // SCALE
+
+
 def compute_frozen(charge: int, held_micro_yuan: int) -> int:
     """What must be kept aside so that a charge can be paid in full, whatever the remainder."""
     return min(-(-charge // SCALE), held_micro_yuan)
 
 
-def compute_covered_ms(
-    held_micro_yuan: int, remainder: int, units: int, price_micro_yuan: int
-) -> int:
-    """How long full use is covered by a hold."""
-    charge = (held_micro_yuan + 1) * SCALE - remainder - 1
-    return charge // (units * price_micro_yuan * _CHARGE_PER_MS)
+def compute_covered_ms(funds_micro_yuan: int, units: int, price_micro_yuan: int) -> int:
+    """How long full use is covered, whatever the remainder (rule 3)."""
+    return funds_micro_yuan * SCALE // (units * price_micro_yuan * _CHARGE_PER_MS)
 
 
-def compute_affordable(held_micro_yuan: int, price_micro_yuan: int, duration_ms: int) -> int:
-    """How many units' full use of a span is covered by a hold; of nothing, none."""
-    if not held_micro_yuan:
-        return 0
-    charge = (held_micro_yuan + 1) * SCALE - 1
-    return charge // (price_micro_yuan * _CHARGE_PER_MS * duration_ms)
+def compute_affordable(funds_micro_yuan: int, price_micro_yuan: int, duration_ms: int) -> int:
+    """How many units' full use of a span is covered."""
+    return funds_micro_yuan * SCALE // (price_micro_yuan * _CHARGE_PER_MS * duration_ms)
 
 
 def compute_cost(units: int, price_micro_yuan: int, duration_ms: int) -> int:

@@ -2,8 +2,8 @@
 
 1. A claim is frozen out of the hold, cash and voucher by their shares, as soon as it is made; so
    whatever is decided about it later, the money is there.
-2. It is paid in one or more payments, each for figures that lie above those paid before; every
-   payment is split anew over all that was billed of the epoch, so that the shares stay exact.
+2. What is accepted of a disputed claim is paid ahead; the rest when it is settled. Every payment is
+   split anew over all that was billed of the epoch, so that the shares stay exact.
 3. When it is settled, what is still frozen goes back to the hold.
 4. When nothing more can be claimed of a lease and no claim waits, what is held goes back: cash to
    the consumer, a voucher's part to the voucher. Frozen claims follow when they are settled.
@@ -13,7 +13,14 @@
 
 from contracts.account import apply_credit
 from contracts.agreement import LEASES, LIFE, Lease, emit_about, find_waiting
-from contracts.billing import compute_bill, compute_charge, compute_credit_bp, compute_frozen
+from contracts.billing import (
+    SCALE,
+    compute_advance,
+    compute_bill,
+    compute_charge,
+    compute_credit_bp,
+    compute_frozen,
+)
 from contracts.context import Context
 from contracts.delivery import apply_epoch
 from contracts.hold import VoucherPart, compute_funds, compute_split
@@ -55,45 +62,20 @@ def apply_claim(ctx: Context, lease: Lease, claim: Receipt) -> tuple[Lease, Rece
     return changed, frozen
 
 
-def apply_payment(
+def apply_advance(
     ctx: Context, lease: Lease, claim: Receipt, figures: Figures
 ) -> tuple[Lease, Receipt]:
-    """Pay the provider for figures out of what is frozen, less what was paid before (rule 2)."""
-    paid = get_paid(claim)
-    charge = compute_figures_charge(ctx, lease, figures) - compute_figures_charge(ctx, lease, paid)
-    frozen = claim["frozen_micro_yuan"] + claim["frozen_voucher_micro_yuan"]
-    bill, remainder = compute_bill(charge, lease["remainder"], frozen)
-    part = lease["voucher"]
-    share_bp = 0 if part is None else part["share_bp"]
-    billed = claim["billed_micro_yuan"] + bill
-    most = claim["billed_voucher_micro_yuan"] + claim["frozen_voucher_micro_yuan"]
-    voucher = compute_split(billed, share_bp, most).voucher - claim["billed_voucher_micro_yuan"]
-    if bill:
-        apply_credit(ctx, lease["provider"], bill)
-    changed: Lease = {
-        **lease,
-        "billed_micro_yuan": lease["billed_micro_yuan"] + bill,
-        "remainder": remainder,
-        "used_unit_seconds": lease["used_unit_seconds"]
-        + figures.used_unit_seconds
-        - paid.used_unit_seconds,
-        "voucher": _move(part, billed=voucher),
-    }
-    rest: Receipt = {
-        **claim,
-        "billed_micro_yuan": billed,
-        "billed_voucher_micro_yuan": claim["billed_voucher_micro_yuan"] + voucher,
-        "frozen_micro_yuan": claim["frozen_micro_yuan"] - (bill - voucher),
-        "frozen_voucher_micro_yuan": claim["frozen_voucher_micro_yuan"] - voucher,
-    }
-    return changed, rest
+    """Pay the provider ahead for what is accepted of a claim (rule 2)."""
+    bill = compute_advance(compute_figures_charge(ctx, lease, figures))
+    used = figures.used_unit_seconds
+    return _apply_payment(ctx, lease, claim, bill, used)
 
 
 def apply_outcome(
     ctx: Context, name: str, lease: Lease, claim: Receipt, event: str, figures: Figures
 ) -> Lease:
     """Settle a claim with its final figures; close a lease of which it is the last (rule 3)."""
-    paid, rest = apply_payment(ctx, lease, claim, figures)
+    paid, rest = _apply_rest(ctx, lease, claim, figures)
     settled: Receipt = {
         **rest,
         "availability_bp": figures.availability_bp,
@@ -123,6 +105,45 @@ def apply_outcome(
         used_unit_seconds=figures.used_unit_seconds,
     )
     return apply_ending(ctx, name, changed)
+
+
+def _apply_rest(
+    ctx: Context, lease: Lease, claim: Receipt, figures: Figures
+) -> tuple[Lease, Receipt]:
+    """Pay what final figures are above what was paid ahead, with the lease's remainder."""
+    ahead = get_paid(claim).used_unit_seconds
+    charge = compute_figures_charge(ctx, lease, figures) - claim["billed_micro_yuan"] * SCALE
+    frozen = claim["frozen_micro_yuan"] + claim["frozen_voucher_micro_yuan"]
+    bill, remainder = compute_bill(charge, lease["remainder"], frozen)
+    begun: Lease = {**lease, "remainder": remainder}
+    return _apply_payment(ctx, begun, claim, bill, figures.used_unit_seconds - ahead)
+
+
+def _apply_payment(
+    ctx: Context, lease: Lease, claim: Receipt, bill: int, used_unit_seconds: int
+) -> tuple[Lease, Receipt]:
+    """Pay the provider out of what is frozen, by the shares of all that was billed (rule 2)."""
+    part, before = lease["voucher"], claim["billed_voucher_micro_yuan"]
+    share_bp = 0 if part is None else part["share_bp"]
+    billed = claim["billed_micro_yuan"] + bill
+    most = before + claim["frozen_voucher_micro_yuan"]
+    voucher = compute_split(billed, share_bp, most).voucher - before
+    if bill:
+        apply_credit(ctx, lease["provider"], bill)
+    changed: Lease = {
+        **lease,
+        "billed_micro_yuan": lease["billed_micro_yuan"] + bill,
+        "used_unit_seconds": lease["used_unit_seconds"] + used_unit_seconds,
+        "voucher": _move(part, billed=voucher),
+    }
+    rest: Receipt = {
+        **claim,
+        "billed_micro_yuan": billed,
+        "billed_voucher_micro_yuan": before + voucher,
+        "frozen_micro_yuan": claim["frozen_micro_yuan"] - (bill - voucher),
+        "frozen_voucher_micro_yuan": claim["frozen_voucher_micro_yuan"] - voucher,
+    }
+    return changed, rest
 
 
 def apply_failure(

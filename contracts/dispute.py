@@ -27,7 +27,7 @@ from contracts.agreement import (
     load_own_lease,
 )
 from contracts.call import Call, Due, Role
-from contracts.claim import apply_ending, apply_outcome, apply_payment
+from contracts.claim import apply_advance, apply_ending, apply_outcome
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
@@ -145,7 +145,7 @@ def pay(ctx: Context, key: bytes) -> None:
         dispute = claim["dispute"]
         if dispute is None or dispute["state"] != "open":
             continue
-        lease, rest = apply_payment(ctx, lease, claim, get_accepted(claim))
+        lease, rest = apply_advance(ctx, lease, claim, get_accepted(claim))
         state = compute_next(DISPUTE_LIFE, dispute["state"], "pay")
         rest = {**rest, "dispute": {**dispute, "paid_ms": ctx.time_ms, "state": state}}
         lease = replace_claim(lease, rest)

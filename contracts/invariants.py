@@ -14,23 +14,26 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 5. A member of a pool is in an open one of its scope, and of each scope in one only.
 6. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
+6. What vouchers say that leases have of them is what leases have.
 7. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from contracts.agreement import LEASES, RUNNING, WAITING, Lease, compute_window_end
+from contracts.agreement import ENDED, LEASES, RUNNING, WAITING, Lease, compute_window_end
 from contracts.application import APPLICATIONS, BARS, list_entities
 from contracts.calendar import compute_course
 from contracts.guards import check_steps
 from contracts.nodes import NODES, RETIRED
 from contracts.offer import OFFERS
 from contracts.pool import MEMBERS, POOLS
+from contracts.receipt import is_course
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
 from contracts.standing import IDENTITIES
 from contracts.table import ISSUED, count_money, get_last_field
+from contracts.voucher import VOUCHERS
 from ledger.code import is_code, parse_code
 from ledger.codec import Value
 from ledger.record import make_key
@@ -57,6 +60,7 @@ def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
         _check_admission(state),
         _check_pools(state),
         _check_records(state),
+        _check_vouchers(state),
         _check_derived(state),
     ]
 
@@ -67,8 +71,26 @@ def check_invariants(state: Reader) -> list[str]:
 
 
 def check_step(before: Reader, layer: Layer) -> list[str]:
-    """What is wrong with a block: every step of a life is one of its table, and ends are final."""
-    return list(check_steps(before, layer))
+    """What is wrong with a block: every step of a life is one of its table, and ends are final.
+
+    So are the steps of receipts and their disputes, which lie in the records of leases.
+    """
+    return [*check_steps(before, layer), *_check_receipts(before, layer)]
+
+
+def _check_receipts(before: Reader, layer: Layer) -> Iterator[str]:
+    last: dict[bytes, Lease] = {}
+    for key, record in layer.versions:
+        if not key.startswith(LEASES.prefix):
+            continue
+        lease: Lease = record.value
+        old = before.get(key)
+        previous = last.get(key, None if old is None else old.value)
+        last[key] = lease
+        if previous is not None and not is_course(
+            previous["open"], lease["open"], lease["settled"]
+        ):
+            yield f"{key!r} has a receipt or a dispute that took a step out of its life"
 
 
 def _check_money(state: Reader) -> Check:
@@ -210,6 +232,23 @@ def _check_records(state: Reader) -> Check:
             for key, record in state.scan(table.prefix):
                 check.count += 1
                 check.wrong += table.check(key, record.value)
+    return check
+
+
+def _check_vouchers(state: Reader) -> Check:
+    check = Check("leases have of vouchers what these say", "vouchers")
+    lent: dict[str, int] = {}
+    for _, record in state.scan(LEASES.prefix):
+        part = record.value["voucher"]
+        if part is not None and record.value["state"] not in ENDED:
+            had = part["funded_micro_yuan"] - part["refunded_micro_yuan"]
+            lent[part["id"]] = lent.get(part["id"], 0) + had
+    for key, record in state.scan(VOUCHERS.prefix):
+        check.count += 1
+        held, had = record.value["held_micro_yuan"], lent.pop(get_last_field(key), 0)
+        if held != had:
+            check.wrong.append(f"{key!r} says that leases have {held} of it, and they have {had}")
+    check.wrong += [f"a lease has a part of {name}, which is no voucher" for name in sorted(lent)]
     return check
 
 

@@ -13,7 +13,7 @@ Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agree
 from typing import Final, NamedTuple, TypedDict
 
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import Life, compute_next, compute_terminal
 
 LIFE: Final = {
     ("open", "submit"): "signed",
@@ -169,6 +169,47 @@ def is_balanced(claim: Receipt) -> bool:
         and (paid or not claim["billed_micro_yuan"])
         and (claim["state"] == "contested") == (dispute is not None)
     )
+
+
+def is_settled(receipt: Receipt) -> bool:
+    """Whether a settled receipt is at an end, and paid out of what was frozen for it."""
+    dispute = receipt["dispute"]
+    ended = dispute is None or dispute["state"] in compute_terminal(DISPUTE_LIFE)
+    frozen = receipt["frozen_micro_yuan"] + receipt["frozen_voucher_micro_yuan"]
+    return (
+        ended
+        and receipt["state"] in compute_terminal(LIFE)
+        and not frozen
+        and receipt["billed_voucher_micro_yuan"] <= receipt["billed_micro_yuan"]
+        and receipt["billed_micro_yuan"] <= receipt["claimed_micro_yuan"]
+    )
+
+
+def is_course(before: list[Receipt], after: list[Receipt], settled: list[list[int]]) -> bool:
+    """Whether open receipts went on as their lives and those of their disputes allow.
+
+    What is open no longer is settled, unless so much was settled since that it is forgotten.
+    """
+    known = {claim["epoch"]: claim for claim in after}
+    done = {entry[0] for entry in settled}
+    for claim in before:
+        following = known.get(claim["epoch"])
+        if following is None:
+            if claim["epoch"] not in done and len(settled) < MAX_SETTLED:
+                return False
+        elif not _is_next(LIFE, claim["state"], following["state"]):
+            return False
+        elif claim["dispute"] is not None:
+            dispute = following["dispute"]
+            state = claim["dispute"]["state"]
+            if dispute is None or not _is_next(DISPUTE_LIFE, state, dispute["state"]):
+                return False
+    return True
+
+
+def _is_next(life: Life, state: str, following: str) -> bool:
+    steps = ((start, end) for (start, _), end in life.items())
+    return state == following or (state, following) in steps
 
 
 def get_claimed(claim: Receipt) -> Figures:

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from contracts.billing import (
     SCALE,
+    compute_advance,
+    compute_affordable,
     compute_bill,
     compute_charge,
     compute_cost,
@@ -48,28 +50,43 @@ def test_a_bill_is_within_the_hold(charge: int, remainder: int, held: int) -> No
 
 
 @given(money, remainders, units, prices)
-def test_a_hold_covers_its_span_and_no_more(
-    held: int, remainder: int, unit_count: int, price: int
+def test_funds_cover_their_span_and_no_more(
+    funds: int, remainder: int, unit_count: int, price: int
 ) -> None:
-    covered_ms = compute_covered_ms(held, remainder, unit_count, price)
-    per_ms = unit_count * price * 10
-    assert (covered_ms * per_ms + remainder) // SCALE <= held
-    assert ((covered_ms + 1) * per_ms + remainder) // SCALE > held
+    covered_ms = compute_covered_ms(funds, unit_count, price)
+    charge = unit_count * price * 10 * covered_ms
+    assert compute_frozen(charge, 10**30) <= funds
+    assert compute_bill(charge, remainder, 10**30)[0] <= funds
+    assert unit_count * price * 10 * (covered_ms + 1) > funds * SCALE
 
 
 @given(units, prices, st.integers(1, 10**9))
 def test_a_cost_covers(unit_count: int, price: int, duration_ms: int) -> None:
     cost = compute_cost(unit_count, price, duration_ms)
-    assert compute_covered_ms(cost, 0, unit_count, price) >= duration_ms
+    assert compute_covered_ms(cost, unit_count, price) >= duration_ms
     assert cost * SCALE - unit_count * price * 10 * duration_ms < SCALE
 
 
-@given(charges, charges, remainders)
-def test_what_is_frozen_pays_any_ruling(claim: int, other: int, remainder: int) -> None:
+@given(money, prices, st.integers(1, 10**9))
+def test_what_is_affordable_costs_no_more_than_there_is(
+    funds: int, price: int, duration_ms: int
+) -> None:
+    unit_count = compute_affordable(funds, price, duration_ms)
+    assert compute_cost(unit_count, price, duration_ms) <= funds
+    assert compute_cost(unit_count + 1, price, duration_ms) > funds
+
+
+@given(charges, charges, charges, remainders)
+def test_what_is_frozen_pays_any_ruling(
+    claim: int, final: int, accepted: int, remainder: int
+) -> None:
+    """Also after a part of it was paid ahead, and other epochs changed the remainder meanwhile."""
     frozen = compute_frozen(claim, 10**30)
-    ruled = min(claim, other)
-    bill, left = compute_bill(ruled, remainder, frozen)
-    assert bill * SCALE + left == ruled + remainder
+    final = min(claim, final)
+    ahead = compute_advance(min(final, accepted))
+    bill, left = compute_bill(final - ahead * SCALE, remainder, frozen - ahead)
+    assert (ahead + bill) * SCALE + left == final + remainder
+    assert 0 <= left < SCALE
 
 
 def test_credit_steps() -> None:

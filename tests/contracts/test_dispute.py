@@ -2,10 +2,12 @@
 
 import pytest
 
+from contracts.agreement import LEASES
 from contracts.dispute import MAX_EVIDENCE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.receipt import DISPUTE_LIFE
+from contracts.receipt import DISPUTE_LIFE, is_course
+from ledger.codec import Value
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, YUAN, Trade
 from tests.contracts.world import HOUR_MS, make_world
 
@@ -137,6 +139,45 @@ def test_a_lease_waits_for_its_disputes(trade: Trade) -> None:
     world.do("dispute.concede", PROVIDER, epoch=0, lease=trade.lease)
     assert trade.record["state"] == "closed"
     assert trade.money == (10_000 * YUAN, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"frozen_micro_yuan": 1}, "a claim that is not frozen or billed in all"),
+        ({"state": "signed"}, "a claim that is not frozen or billed in all"),
+        ({"epoch": 7}, "settles an epoch twice"),
+    ],
+)
+def test_the_checkers_see_a_claim_that_is_wrong(
+    trade: Trade, changes: dict[str, Value], wrong: str
+) -> None:
+    trade.dispute(0, FULL // 4)
+    lease = trade.record
+    broken = {**lease, "open": [{**lease["open"][0], **changes}]}
+    assert LEASES.check is not None
+    assert any(wrong in line for line in LEASES.check(b"lease", broken))
+
+
+def test_the_checkers_see_a_settled_receipt_that_is_not(trade: Trade) -> None:
+    trade.dispute(0, 0)
+    trade.world.do("dispute.concede", PROVIDER, epoch=0, lease=trade.lease)
+    lease = trade.record
+    assert LEASES.check is not None
+    assert list(LEASES.check(b"lease", lease)) == []
+    broken = {**lease, "receipt": {**lease["receipt"], "billed_micro_yuan": BILL + 1}}
+    assert any("settled receipt" in line for line in LEASES.check(b"lease", broken))
+
+
+def test_the_checkers_see_a_step_out_of_a_life(trade: Trade) -> None:
+    trade.dispute(0, FULL // 4)
+    (opened,) = trade.record["open"]
+    assert is_course([opened], [opened], [])
+    assert not is_course([opened], [], [])
+    assert not is_course([opened], [{**opened, "state": "signed"}], [])
+    appealed = {**opened, "dispute": {**opened["dispute"], "state": "appealed"}}
+    assert not is_course([opened], [appealed], [])
+    assert is_course([opened], [], [[0, 1, 1, 1, 0]])
 
 
 def test_the_life_ends() -> None:

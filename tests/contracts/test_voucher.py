@@ -8,6 +8,7 @@ from contracts.account import make_account_key
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
 from contracts.rules import VERSION_1
+from contracts.table import make_object_key
 from contracts.voucher import LIFE, VOUCHERS
 from ledger.codec import Value
 from tests.contracts.trade import (
@@ -238,6 +239,20 @@ def test_a_voucher_and_its_amount_go_together(trade: Trade) -> None:
         taking = trade.take_data(**changes)
         assert trade.world.run("market.take", CONSUMER, **taking).code == "bad-data"
     assert trade.world.run("lease.top_up", CONSUMER, **trade.top_up_data()).code == "bad-data"
+
+
+def test_the_checkers_see_what_a_voucher_and_its_leases_disagree_on(trade: Trade) -> None:
+    begin(trade, voucher=20 * YUAN)
+    key = trade.world.state.get_derived(make_object_key(trade.voucher))
+    record = trade.world.state.records[key]
+    more = {"balance_micro_yuan": 29 * YUAN, "held_micro_yuan": 21 * YUAN}
+    broken = record.replaced({**record.value, **more}, record.height, record.index)
+    trade.world.state.records[key] = broken
+    wrong = check_invariants(trade.world.state)
+    assert any("says that leases have 21000000" in line for line in wrong)
+    assert VOUCHERS.check is not None
+    lost = {**record.value, "lapsed_micro_yuan": 1}
+    assert "lost or made money" in next(VOUCHERS.check(key, lost))
 
 
 def test_the_life_ends() -> None:
