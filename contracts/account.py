@@ -5,7 +5,8 @@
            a consumer's also {"leases": count, "leases_head": 32 bytes}
            a provider's also {"delivered": count, "faults": count}
            an authority's also {"issued": micro-yuan deposited less withdrawn}
-           a regional node's also {"vouchers_issued": micro-yuan issued less lapsed}
+           a regional node's also {"vouchers_issued": micro-yuan issued less lapsed and covered,
+                                   "vouchers_spent": micro-yuan spent and not covered yet}
 
 1. An account begins when its code first signs or is first paid; it never ends.
 2. `head` = SHA-256(head || height, 8 bytes || index, 4 bytes || id || code in ASCII) over all that
@@ -35,6 +36,7 @@ class Account(TypedDict):
     leases: NotRequired[int]
     leases_head: NotRequired[bytes]
     vouchers_issued: NotRequired[int]
+    vouchers_spent: NotRequired[int]
 
 
 def _list_money(_key: bytes, account: Account) -> dict[str, int]:
@@ -67,7 +69,7 @@ def make_account(code: str) -> Account:
     elif code[0] == "A":
         account["issued"] = 0
     elif code[0] == "R":
-        account["vouchers_issued"] = 0
+        account["vouchers_issued"] = account["vouchers_spent"] = 0
     return account
 
 

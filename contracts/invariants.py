@@ -14,13 +14,14 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 5. A member of a pool is in an open one of its scope, and of each scope in one only.
 6. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
-6. What vouchers say that leases have of them is what leases have.
+6. What vouchers say that leases have of them is what leases have, and their issuers count them.
 7. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from contracts.account import ACCOUNTS
 from contracts.agreement import ENDED, LEASES, RUNNING, WAITING, Lease, compute_window_end
 from contracts.application import APPLICATIONS, BARS, list_entities
 from contracts.calendar import compute_course
@@ -248,8 +249,26 @@ def _check_vouchers(state: Reader) -> Check:
         held, had = record.value["held_micro_yuan"], lent.pop(get_last_field(key), 0)
         if held != had:
             check.wrong.append(f"{key!r} says that leases have {held} of it, and they have {had}")
+    check.wrong += _list_wrong_issuers(state)
     check.wrong += [f"a lease has a part of {name}, which is no voucher" for name in sorted(lent)]
     return check
+
+
+def _list_wrong_issuers(state: Reader) -> Iterator[str]:
+    """Issued less lapsed and covered, and spent less covered, are what an account counts."""
+    issued: dict[str, int] = {}
+    spent: dict[str, int] = {}
+    for _, record in state.scan(VOUCHERS.prefix):
+        voucher = record.value
+        lasting = voucher["amount_micro_yuan"] - voucher["lapsed_micro_yuan"]
+        issued[voucher["issuer"]] = issued.get(voucher["issuer"], 0) + lasting
+        spent[voucher["issuer"]] = spent.get(voucher["issuer"], 0) + voucher["spent_micro_yuan"]
+    for key, record in state.scan(ACCOUNTS.prefix):
+        code, account = get_last_field(key), record.value
+        if code[0] == "R":
+            covered = issued.get(code, 0) - account["vouchers_issued"]
+            if covered < 0 or covered != spent.get(code, 0) - account["vouchers_spent"]:
+                yield f"{code} counts other vouchers than it issued"
 
 
 def _check_derived(state: Reader) -> Check:

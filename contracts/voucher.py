@@ -5,14 +5,17 @@
 
 1. A regional node issues a voucher to a consumer: an amount, the share of a bill that it pays, the
    resource class and the region that it is for (empty for any), and the moment at which it expires.
-   The node's account counts what it issued less what lapsed, at most `voucher_limit_micro_yuan`.
+   The node's account counts what it issued less what lapsed or was covered, at most
+   `voucher_limit_micro_yuan`.
 2. The holder gives a part of it to a lease of that class and region, when it takes, or tops up. A
    lease has a part of one voucher at most, which pays its share of every bill (`contracts.hold`).
 3. What was billed is money of the provider's, like any other. What a lease did not need comes back
    to the voucher at its end; until then what was billed counts as lying in the lease.
 4. When its time has come what is left lapses. What leases have of it they keep, and pay with; what
    comes back after that lapses too.
-5. amount = balance + held + spent + lapsed, always.
+5. Until the node covers what was spent, there is more money than banks have issued: it covers out
+   of its own balance, which a bank has filled, and that much of both ends.
+6. amount = balance + held + spent + lapsed, always.
 
 Life: open -> spent | (lapsing) -> expired.
 """
@@ -22,7 +25,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.account import load_account, make_account_key
+from contracts.account import Account, load_account, make_account_key
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
@@ -90,6 +93,13 @@ class Issue(Payload):
     share_bp: Annotated[int, Field(ge=1, le=FULL_BP, description="share of a bill, basis points")]
 
 
+class Cover(Payload):
+    """Money of the issuer's for what its vouchers paid."""
+
+    amount_micro_yuan: Amount
+    reference: Reference
+
+
 def _project(key: bytes, voucher: VoucherRecord) -> Projection:
     name = _get_name(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
@@ -99,7 +109,7 @@ def _project(key: bytes, voucher: VoucherRecord) -> Projection:
 
 
 def _check(key: bytes, voucher: VoucherRecord) -> Iterator[str]:
-    """Its own equation (rule 5), and what an end leaves."""
+    """Its own equation (rule 6), and what an end leaves."""
     held, balance = voucher["held_micro_yuan"], voucher["balance_micro_yuan"]
     spent, lapsed = voucher["spent_micro_yuan"], voucher["lapsed_micro_yuan"]
     if voucher["amount_micro_yuan"] != balance + held + spent + lapsed:
@@ -160,6 +170,27 @@ def issue(ctx: Context, call: Issue) -> None:
     _emit(ctx, "voucher.issued", key, record, reference=call.reference, **data)
 
 
+def cover(ctx: Context, call: Cover) -> None:
+    """Stand in for what vouchers paid, with money that a bank issued."""
+    # who may: any regional node
+
+    # what must hold
+    account = load_account(ctx, ctx.actor)
+    require(call.amount_micro_yuan <= account["vouchers_spent"], "not-spent")
+    require(call.amount_micro_yuan <= account["balance"], "insufficient-balance")
+
+    # what changes
+    covered: Account = {
+        **account,
+        "balance": account["balance"] - call.amount_micro_yuan,
+        "vouchers_issued": account["vouchers_issued"] - call.amount_micro_yuan,
+        "vouchers_spent": account["vouchers_spent"] - call.amount_micro_yuan,
+    }
+    ctx.put(make_account_key(ctx.actor), covered)
+    data = {"amount_micro_yuan": call.amount_micro_yuan, "reference": call.reference}
+    ctx.emit("voucher.covered", (ctx.actor,), **data)
+
+
 def expire(ctx: Context, key: bytes) -> None:
     """Let lapse what is left of a voucher whose time has come."""
     record = VOUCHERS.get(ctx, key)
@@ -172,7 +203,7 @@ def expire(ctx: Context, key: bytes) -> None:
         "lapsed_micro_yuan": record["lapsed_micro_yuan"] + balance,
         "state": compute_next(LIFE, record["state"], event),
     }
-    _apply_lapse(ctx, record["issuer"], balance)
+    _apply_end(ctx, record["issuer"], lapsed=balance)
     VOUCHERS.put(ctx, key, changed)
     _emit(ctx, "voucher.expired", key, changed, lapsed_micro_yuan=balance)
 
@@ -231,7 +262,7 @@ def apply_return(ctx: Context, name: str, returned_micro_yuan: int, spent_micro_
     event = _find_end(changed)
     if event:
         changed["state"] = compute_next(LIFE, record["state"], event)
-    _apply_lapse(ctx, record["issuer"], lapsed)
+    _apply_end(ctx, record["issuer"], lapsed=lapsed, spent=spent_micro_yuan)
     VOUCHERS.put(ctx, key, changed)
     data = {"returned_micro_yuan": kept, "spent_micro_yuan": spent_micro_yuan}
     _emit(ctx, "voucher.returned", key, changed, lapsed_micro_yuan=lapsed, **data)
@@ -244,12 +275,16 @@ def _find_end(voucher: VoucherRecord) -> str:
     return "spend" if voucher["state"] == "open" else "expire"
 
 
-def _apply_lapse(ctx: Context, issuer: str, micro_yuan: int) -> None:
-    """What lapses counts as never issued (rule 1)."""
-    if micro_yuan:
+def _apply_end(ctx: Context, issuer: str, lapsed: int, spent: int = 0) -> None:
+    """Tell the issuer what lapsed, which counts as never issued, and what was spent."""
+    if lapsed or spent:
         account = load_account(ctx, issuer)
-        issued = account["vouchers_issued"] - micro_yuan
-        ctx.put(make_account_key(issuer), {**account, "vouchers_issued": issued})
+        changed: Account = {
+            **account,
+            "vouchers_issued": account["vouchers_issued"] - lapsed,
+            "vouchers_spent": account["vouchers_spent"] + spent,
+        }
+        ctx.put(make_account_key(issuer), changed)
 
 
 def _get_name(key: bytes) -> str:
@@ -276,6 +311,20 @@ CALLS = (
         handler=issue,
         changes="the voucher; the node's account",
         events=("voucher.issued",),
+    ),
+    Call(
+        kind="voucher.cover",
+        title="Pay for what vouchers paid",
+        payload=Cover,
+        signers=(Role("regional node", "R"),),
+        failures={
+            "not-spent": "vouchers of the node have paid as much, and it was not covered",
+            "insufficient-balance": "the balance covers the amount",
+        },
+        handler=cover,
+        changes="the node's account",
+        events=("voucher.covered",),
+        tolerates=("suspended", "expired"),
     ),
 )
 

@@ -56,6 +56,10 @@ def make_short_rules(meter_epoch_ms: int, **others: int) -> dict[str, int]:
         "refusal_window_ms": 2 * meter_epoch_ms,
         "countersign_window_ms": 10 * meter_epoch_ms,
         "settlement_window_ms": 20 * meter_epoch_ms,
+        "evidence_window_ms": 2 * meter_epoch_ms,
+        "ruling_window_ms": 10 * meter_epoch_ms,
+        "appeal_window_ms": 2 * meter_epoch_ms,
+        "decision_window_ms": 10 * meter_epoch_ms,
     }
     return {**rules, **others}
 

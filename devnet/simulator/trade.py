@@ -19,11 +19,15 @@ EPOCH_MS: Final = 1_000
 RULES: Final = {
     **VERSION_1,
     "activation_timeout_ms": 4 * EPOCH_MS,
+    "appeal_window_ms": EPOCH_MS,
     "countersign_window_ms": 2 * EPOCH_MS,
+    "decision_window_ms": EPOCH_MS,
+    "evidence_window_ms": EPOCH_MS,
     "meter_epoch_ms": EPOCH_MS,
     "refusal_window_ms": 1 * EPOCH_MS,
     "selection_aside_ms": 5 * EPOCH_MS,
     "selection_retry_ms": 2 * EPOCH_MS,
+    "ruling_window_ms": EPOCH_MS,
     "settlement_window_ms": 4 * EPOCH_MS,
 }
 _DESCRIPTOR: Final[dict[str, Value]] = {
@@ -90,7 +94,9 @@ class Deal:
     pending: Digest | None = None
     offer: str = ""
     lease: str = ""
+    voucher: str = ""
     epoch: int = 0
+    left: bool = False  # the receipt waits for the consumer's answer
 
     @property
     def resource(self) -> Code:
@@ -111,11 +117,16 @@ class Deal:
             return  # too early for the receipt
         if self.place == _OFFER:
             self.offer = f"offer-{name}-0"
+        elif self.place == _ISSUE:
+            self.voucher = f"voucher-{name}-0"
         elif self.place == _TAKE:
             self.lease, self.epoch = f"lease-{name}-0", 0
         elif self.place > _TAKE and code != "ok":
             self.place = _OFFER  # the lease went another way: over, or never made
             return
+        if self.place == _METER and self.left and self.epoch == 1:
+            return  # the consumer disputes it
+        self.left = False
         if self.place == _METER and self.epoch < 2:
             self.epoch += 1
             return
@@ -126,6 +137,19 @@ def _deposit(deal: Deal, _: int) -> Step:
     pair = deal.pair
     data = {"account": pair.consumer, "amount_micro_yuan": 10_000 * YUAN, "reference": "deal"}
     return "settlement.deposit", data, (pair.bank,)
+
+
+def _issue(deal: Deal, _: int) -> Step:
+    data = {
+        "amount_micro_yuan": 1_000_000 * YUAN,
+        "expires_ms": deal.end_ms,
+        "holder": deal.pair.consumer,
+        "reference": "deal",
+        "region": "",
+        "resource_class": "20",
+        "share_bp": 3_333,
+    }
+    return "voucher.issue", data, (deal.pair.consumer_region,)
 
 
 def _register(deal: Deal, _: int) -> Step:
@@ -181,8 +205,8 @@ def _take(deal: Deal, _: int) -> Step:
         "seconds": 3,
         "starts_ms": 0,
         "units": 1_000,
-        "voucher": "",
-        "voucher_micro_yuan": 0,
+        "voucher": deal.voucher,
+        "voucher_micro_yuan": 3 * YUAN,
     }
     return "market.take", data, (deal.pair.consumer,)
 
@@ -199,7 +223,10 @@ def _activate(deal: Deal, _: int) -> Step:
 
 
 def _meter(deal: Deal, time_ms: int) -> Step:
-    """Both sides sign, or the provider leaves a receipt on which the consumer is silent."""
+    """Both sides sign, or the provider leaves a receipt, silent on or disputed by the consumer."""
+    if deal.left:
+        deal.left = False
+        return "dispute.open", _make_dispute(deal), (deal.pair.consumer,)
     data: dict[str, Value] = {
         "availability_bp": 10_000,
         "epoch": deal.epoch,
@@ -209,12 +236,26 @@ def _meter(deal: Deal, time_ms: int) -> Step:
         "used_unit_seconds": 500,
     }
     if time_ms % 3 == 0:
+        deal.left = True
         return "metering.submit", data, (deal.pair.provider,)
     return "metering.receipt", data, (deal.pair.provider, deal.pair.consumer)
 
 
+def _make_dispute(deal: Deal) -> dict[str, Value]:
+    """Half is accepted; nobody rules, so the block goes through all instances by itself."""
+    return {
+        "availability_bp": 10_000,
+        "epoch": deal.epoch,
+        "evidence": bytes(32),
+        "lease": deal.lease,
+        "note": "",
+        "used_unit_seconds": 250,
+    }
+
+
 _STEPS: Final = (
     _deposit,
+    _issue,
     _register,
     _attest,
     _offer,
@@ -224,6 +265,7 @@ _STEPS: Final = (
     _activate,
     _meter,
 )
+_ISSUE: Final = _STEPS.index(_issue)
 _OFFER: Final = _STEPS.index(_offer)
 _TAKE: Final = _STEPS.index(_take)
 _METER: Final = _STEPS.index(_meter)

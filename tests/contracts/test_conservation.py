@@ -167,6 +167,11 @@ class Market(RuleBasedStateMachine):
         )
         self.attempt("voucher.issue", GUIZHOU, **data)
 
+    @rule(amount=st.sampled_from([1, YUAN]))
+    def cover(self, amount: int) -> None:
+        self.world.deposit(GUIZHOU, 1)
+        self.attempt("voucher.cover", GUIZHOU, amount_micro_yuan=amount, reference="")
+
     def pick_voucher(self, data: st.DataObject, amount: int) -> dict[str, Any]:
         if not amount or not self.has(VOUCHERS.prefix):
             return {"voucher": "", "voucher_micro_yuan": 0}

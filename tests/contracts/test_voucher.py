@@ -19,7 +19,7 @@ from tests.contracts.trade import (
     Trade,
     find_object,
 )
-from tests.contracts.world import GUIZHOU, HOUR_MS
+from tests.contracts.world import BANK, GUIZHOU, HOUR_MS
 
 FULL = 2_000 * 3_600
 BILL = 2 * PRICE
@@ -201,6 +201,26 @@ def test_a_lease_keeps_its_part_of_an_expired_voucher(trade: Trade) -> None:
     assert voucher(trade)["state"] == "expired"
     assert issued(trade) == 50 * YUAN + spent
     assert check_invariants(trade.world.state) == []
+
+
+def test_what_was_spent_is_covered_by_its_issuer(trade: Trade) -> None:
+    world = trade.world
+    begin(trade, voucher=SHARE, seconds=3_600)
+    world.wait(HOUR_MS)
+    trade.agree(0)
+    assert trade.record["state"] == "closed"
+    account = world.value(make_account_key(GUIZHOU))
+    assert (account["vouchers_issued"], account["vouchers_spent"]) == (50 * YUAN, SHARE)
+    world.deposit(GUIZHOU, 10 * YUAN)
+    world.do("voucher.cover", GUIZHOU, amount_micro_yuan=SHARE, reference="2026-17")
+    assert world.layer is not None and len(world.layer.records) == 1
+    account = world.value(make_account_key(GUIZHOU))
+    assert account["balance"] == 10 * YUAN - SHARE
+    assert (account["vouchers_issued"], account["vouchers_spent"]) == (50 * YUAN - SHARE, 0)
+    assert check_invariants(world.state) == []
+    # Now all that the provider has can be paid out.
+    world.do("settlement.withdraw", (PROVIDER, BANK), amount_micro_yuan=BILL, reference="")
+    assert check_invariants(world.state) == []
 
 
 def test_a_dispute_freezes_both_shares(trade: Trade) -> None:

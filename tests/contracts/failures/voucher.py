@@ -26,6 +26,34 @@ def _(trade: Trade) -> Attempt:
     return GUIZHOU, trade.voucher_data(amount_micro_yuan=10**15)
 
 
+def spent(trade: Trade) -> Trade:
+    """A lease has ended that a voucher paid eight yuan of."""
+    trade.set_up().make_offer()
+    trade.issue_voucher()
+    trade.take(voucher=trade.voucher, voucher_micro_yuan=8 * YUAN, seconds=3_600)
+    trade.dispatch()
+    trade.activate()
+    trade.world.wait(HOUR_MS)
+    trade.agree(0)
+    return trade
+
+
+def cover(micro_yuan: int) -> dict[str, Value]:
+    return {"amount_micro_yuan": micro_yuan, "reference": ""}
+
+
+@case("voucher.cover", "not-spent")
+def _(trade: Trade) -> Attempt:
+    spent(trade).world.deposit(GUIZHOU, 10 * YUAN)
+    return GUIZHOU, cover(8 * YUAN + 1)
+
+
+@case("voucher.cover", "insufficient-balance")
+def _(trade: Trade) -> Attempt:
+    spent(trade).world.deposit(GUIZHOU, 7 * YUAN)
+    return GUIZHOU, cover(8 * YUAN)
+
+
 def add_use_cases(
     kind: str, begin: Callable[[Trade], Trade], make_data: Callable[[Trade], dict[str, Value]]
 ) -> None:
