@@ -146,6 +146,7 @@ class Story:
             self._doubt()
             self._restart(traffic)
         self._meter_second()
+        self._dispute()
         self._close()
         self.stage.title("Who did what, and can it be proved")
         self.finale = Finale(self.stage, self.scene, self.trade)
@@ -265,6 +266,16 @@ class Story:
     def _meter_second(self) -> None:
         with self.stage.step("meter epoch 1; an availability of 98.5 % earns its credit") as step:
             self._meter(self.trade, step, alone=False, availability_bp=9_850)
+
+    def _dispute(self) -> None:
+        with self.stage.step("Guiyang disputes an epoch: what it accepts is paid at once") as step:
+            step.progress("waiting for the end of the epoch")
+            epoch, duration_ms = self.share.wait_epoch()
+            samples = self.share.measure(epoch, duration_ms)
+            accepted = samples.used_unit_seconds // 2
+            ahead, bill = self.share.dispute(samples, epoch, accepted)
+            step.note(f"half is accepted, {show_yuan(ahead)} paid by the next block of itself")
+            step.note(f"the provider gives in: {show_yuan(bill)} in all, the rest back in the hold")
 
     def _meter(self, trade: Trade, step: Step, alone: bool, availability_bp: int = 10_000) -> None:
         step.progress("waiting for the end of the epoch")

@@ -89,7 +89,7 @@ class Trade:
         data = self._make_usage(samples, epoch, availability_bp)
         signers = (self.provider.signer, self.consumer.signer)
         self.scene.execute(self.at, "metering.receipt", data, *signers)
-        return self._check_bill(samples, availability_bp)
+        return self._check_bill(samples.used_unit_seconds, availability_bp)
 
     def submit(self, samples: Samples, epoch: int, availability_bp: int = FULL_BP) -> int:
         """The provider leaves a receipt, which the consumer countersigns; the bill."""
@@ -97,7 +97,25 @@ class Trade:
         self.scene.execute(self.at, "metering.submit", data, self.provider.signer)
         answer = {"epoch": epoch, "lease": self.lease}
         self.scene.execute(self.at, "metering.countersign", answer, self.consumer.signer)
-        return self._check_bill(samples, availability_bp)
+        return self._check_bill(samples.used_unit_seconds, availability_bp)
+
+    def dispute(self, samples: Samples, epoch: int, accepted_unit_seconds: int) -> tuple[int, int]:
+        """The consumer accepts less than the provider claims, and the provider gives in.
+
+        What the next block paid of itself, and the bill.
+        """
+        usage = self._make_usage(samples, epoch, FULL_BP)
+        self.scene.execute(self.at, "metering.submit", usage, self.provider.signer)
+        before = int(self.record["billed_micro_yuan"])
+        about = {"epoch": epoch, "lease": self.lease}
+        figures = {"availability_bp": FULL_BP, "used_unit_seconds": accepted_unit_seconds}
+        grounds = {"evidence": samples.root, "note": "it stood idle"}
+        data = {**about, **figures, **grounds}
+        self.scene.execute(self.at, "dispute.open", data, self.consumer.signer)
+        wait_for(f"what is accepted of epoch {epoch} is paid", self._is_paid_ahead, EPOCH_WAIT_S)
+        ahead = int(self.record["billed_micro_yuan"]) - before
+        self.scene.execute(self.at, "dispute.concede", about, self.provider.signer)
+        return ahead, self._check_bill(accepted_unit_seconds, FULL_BP)
 
     def ask(self, asker: Signer, index: int) -> Opened:
         """Somebody asks for a sample of the last receipt; the provider shows it."""
@@ -159,8 +177,12 @@ class Trade:
         used, count = samples.used_unit_seconds, len(samples.lines)
         return make_usage(self.lease, epoch, used, samples.root, count, availability_bp)
 
-    def _check_bill(self, samples: Samples, availability_bp: int) -> int:
-        self.receipts.append((samples.used_unit_seconds, availability_bp))
+    def _is_paid_ahead(self) -> bool:
+        disputes = [claim["dispute"] for claim in self.record["open"]]
+        return all(dispute["state"] != "open" for dispute in disputes if dispute is not None)
+
+    def _check_bill(self, used_unit_seconds: int, availability_bp: int) -> int:
+        self.receipts.append((used_unit_seconds, availability_bp))
         record = self.record
         funded = int(record["funded_micro_yuan"])
         bills = compute_bills(self.rules, self.price_micro_yuan, self.receipts, funded)
