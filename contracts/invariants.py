@@ -14,8 +14,8 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 5. A member of a pool is in an open one of its scope, and of each scope in one only.
 6. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
-6. What vouchers say that leases have of them is what leases have, and their issuers count them.
-7. Derived tables are what the records say.
+7. What vouchers say that leases have of them is what leases have, and their issuers count them.
+8. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
