@@ -41,6 +41,8 @@ DISPUTE_LIFE: Final = {
     ("appealed", "agree"): "agreed",
     ("final", "execute"): "executed",
 }
+ENDED: Final = compute_terminal(LIFE)
+DISPUTE_ENDED: Final = compute_terminal(DISPUTE_LIFE)
 
 
 class Figures(NamedTuple):
@@ -174,11 +176,11 @@ def is_balanced(claim: Receipt) -> bool:
 def is_settled(receipt: Receipt) -> bool:
     """Whether a settled receipt is at an end, and paid out of what was frozen for it."""
     dispute = receipt["dispute"]
-    ended = dispute is None or dispute["state"] in compute_terminal(DISPUTE_LIFE)
+    ended = dispute is None or dispute["state"] in DISPUTE_ENDED
     frozen = receipt["frozen_micro_yuan"] + receipt["frozen_voucher_micro_yuan"]
     return (
         ended
-        and receipt["state"] in compute_terminal(LIFE)
+        and receipt["state"] in ENDED
         and not frozen
         and receipt["billed_voucher_micro_yuan"] <= receipt["billed_micro_yuan"]
         and receipt["billed_micro_yuan"] <= receipt["claimed_micro_yuan"]

@@ -12,7 +12,7 @@ from node.config import Config
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("network", "genesis", "x509")
+PAGES = ("network", "genesis", "x509", "money")
 UNBUILT = {"why-stuck"}  # named as what is not there yet
 _EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
