@@ -43,6 +43,8 @@ them.
    between two blocks; a gap is recorded as a due item with the event `clock.gap`. Then come the
    turns of demands that wait for selection, within bounds of their own.
 6. An event is about all parties, resources and objects that it concerns.
+7. Where a lease gives back what it holds and has a part of a voucher, the voucher changes beside
+   what is listed, and, where something of it was spent or lapses, its issuer's account.
 """
 _QUERIES = """What `statistics.publish` names and `GET /v1/statistics` computes. A result is
 {"height", "query", "rows", "time_ms"}, its digest the SHA-256 of its canonical encoding. Columns

@@ -202,3 +202,33 @@ def test_what_stands_beside_changes_no_more_than_it_may() -> None:
     world.do("lease.answer_refusal", PROVIDER, **answer)
     ledger.note("refusal answered")
     assert ledger.counts == BUDGET_BESIDE
+
+
+def test_a_voucher_costs_no_key_but_at_the_beginning_and_the_end() -> None:
+    """Its share of a bill is booked in the lease, and told to voucher and issuer at the end."""
+    trade = Trade().set_up()
+    ledger = Ledger(trade.world)
+    trade.make_offer()
+    trade.issue_voucher()
+    ledger.note("voucher issued")
+    part = {"voucher": trade.voucher, "voucher_micro_yuan": YUAN}
+    trade.take(seconds=2 * 3_600, **part)
+    ledger.note("offer taken with a voucher")
+    trade.dispatch()
+    trade.activate()
+    trade.world.do("lease.top_up", CONSUMER, **trade.top_up_data(0, YUAN))
+    ledger.note("top-up out of a voucher")
+    trade.world.wait(HOUR_MS)
+    trade.agree(0)
+    ledger.note("co-signed receipt with a voucher's share")
+    trade.world.wait(HOUR_MS)
+    trade.agree(1)
+    ledger.note("last receipt, after which the voucher's part is accounted for")
+    assert trade.record["state"] == "closed"
+    assert ledger.counts == {
+        "voucher issued": 2,
+        "offer taken with a voucher": 3,
+        "top-up out of a voucher": 3,
+        "co-signed receipt with a voucher's share": 3,
+        "last receipt, after which the voucher's part is accounted for": 5,
+    }
