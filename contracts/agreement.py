@@ -12,7 +12,8 @@
 4. A running lease ends by itself at its *horizon*: the end of its time, or the moment up to which
    the funds cover full use since what was metered last, whichever is first. So no claim is ever
    above the funds.
-5. A lease that ended is settling until all its time is metered or given up and no receipt is open.
+5. A lease that ended is settling until all its time is metered or given up and no receipt is open;
+   one of which nothing is left to meter when it ends is closed in the same step.
    What is held when nothing more can be claimed and no claim waits goes back to the consumer. A
    question for a sample that waits for its answer keeps the lease, but not the money.
 6. `settled` has a list for each of the last `MAX_SETTLED` epochs: its number, its length in ms, the
@@ -52,6 +53,8 @@ LIFE: Final = {
     ("active", "end"): "settling",
     ("reclaiming", "close"): "settling",
     ("reclaiming", "end"): "settling",
+    ("active", "finish"): "closed",
+    ("reclaiming", "finish"): "closed",
     ("settling", "finish"): "closed",
 }
 WAITING: Final = ("matched", "scheduled")

@@ -135,11 +135,13 @@ def countersign(ctx: Context, call: Countersign) -> None:
 
 
 def deem(ctx: Context, key: bytes) -> None:
-    """Settle a receipt on which its consumer was silent."""
+    """Settle the receipts on which their consumer was silent."""
     name, lease = load_due_lease(ctx, key)
     claim = find_deemable(lease)
-    assert claim is not None
-    LEASES.put(ctx, key, apply_outcome(ctx, name, lease, claim, "deem", get_claimed(claim)))
+    while claim is not None and claim["deadline_ms"] <= ctx.working_ms:
+        lease = apply_outcome(ctx, name, lease, claim, "deem", get_claimed(claim))
+        claim = find_deemable(lease)
+    LEASES.put(ctx, key, lease)
 
 
 def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts import machine
 from contracts.agreement import LEASES, LIFE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
@@ -231,6 +232,34 @@ def test_closed_before_it_began(trade: Trade, actor: str) -> None:
     trade.world.do("lease.close", actor, lease=trade.lease, note="", reason=reason)
     assert trade.record["state"] == "closed"
     assert trade.money == (10_000 * YUAN, 0, 0)
+
+
+def test_a_lease_that_ends_as_it_begins_is_closed_at_once() -> None:
+    trade = Trade().set_up()
+    trade.make_offer()
+    trade.take()
+    trade.dispatch()
+    world, about = trade.world, {"lease": trade.lease}
+    activation = world.make("lease.activate", PROVIDER, **about)
+    end = world.make("lease.close", CONSUMER, **about, note="", reason="unneeded")
+    assert [result.code for result in world.block(activation, end)] == ["ok", "ok"]
+    assert (trade.record["state"], trade.record["held_micro_yuan"]) == ("closed", 0)
+
+
+def test_a_lease_whose_end_is_seen_after_its_last_receipt_is_closed_at_once(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = trade.start().world
+    for epoch in range(3):
+        world.wait(HOUR_MS)
+        trade.agree(epoch)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "MAX_DUE_ITEMS", 0)  # so many others are due
+        world.wait(HOUR_MS)
+        trade.agree(3)
+        assert trade.record["state"] == "active"
+    world.block()
+    assert (trade.record["state"], trade.record["reason"]) == ("closed", "completed")
 
 
 def test_missing_receipts_are_given_up(trade: Trade) -> None:

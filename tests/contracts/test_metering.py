@@ -32,6 +32,16 @@ def test_silence_is_agreement(trade: Trade) -> None:
     assert trade.record["receipt"]["state"] == "deemed"
 
 
+def test_silence_on_several_receipts_of_one_block_is_agreement_on_all(trade: Trade) -> None:
+    world = trade.world
+    world.wait(2 * HOUR_MS)
+    calls = [world.make("metering.submit", PROVIDER, **trade.usage(epoch)) for epoch in (0, 1)]
+    assert [result.code for result in world.block(*calls)] == ["ok", "ok"]
+    world.wait(VERSION_1["countersign_window_ms"])
+    assert (trade.record["open"], trade.record["receipt"]["epoch"]) == ([], 1)
+    assert check_invariants(world.state) == []
+
+
 def test_silence_in_an_outage_is_nothing(trade: Trade) -> None:
     trade.world.wait(HOUR_MS)
     trade.submit(0)
