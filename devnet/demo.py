@@ -78,7 +78,7 @@ def open_scene(stage: Stage, path: Path | None, keep: bool, spec: DevnetSpec) ->
         step.note(_describe(launcher))
     scene = Scene(launcher)
     try:
-        with Inspector(launcher.folder) as inspector:
+        with Inspector(lambda: launcher.folder) as inspector:
             yield scene
             _inspect(stage, launcher, inspector)
     except BaseException as error:

@@ -6,6 +6,7 @@ and derived tables. One peer after the other in the background, and all of them 
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
@@ -29,10 +30,13 @@ def examine_peer(url: str, genesis_hash: Digest) -> Examined:
 
 
 class Inspector:
-    """Examines one peer after the other until it is told to stop; who is down is passed over."""
+    """Examines one peer after the other until it is told to stop; who is down is passed over.
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    `get_folder` gives the folder as it is then: nodes come later too.
+    """
+
+    def __init__(self, get_folder: Callable[[], Folder]) -> None:
+        self._get_folder = get_folder
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inspector", daemon=True)
         self.heights: list[int] = []
@@ -72,7 +76,7 @@ class Inspector:
     def _run(self) -> None:
         turn = 0
         while not self._stopped.wait(INTERVAL_S) and not self.wrong:
-            nodes = list(self._folder.nodes)
+            nodes = list(self._get_folder().nodes)
             with suppress(ClientError):  # it is down, or its first block is still to come
                 self._examine(nodes[turn % len(nodes)].label)
             turn += 1
@@ -80,7 +84,8 @@ class Inspector:
     def _examine(self, label: str) -> Examined | None:
         """Examine one peer, and keep what is wrong."""
         try:
-            examined = examine_peer(self._folder.find(label).http, self._folder.genesis_hash)
+            folder = self._get_folder()
+            examined = examine_peer(folder.find(label).http, folder.genesis_hash)
         except (LedgerError, NodeError) as error:
             self.wrong.append(f"{label}: {error}")
             return None

@@ -34,7 +34,7 @@ def test_all_are_examined_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         return examined(len(asked))
 
     monkeypatch.setattr(inspection, "examine_peer", examine)
-    with Inspector(make_folder()) as inspector:
+    with Inspector(make_folder) as inspector:
         assert inspector.examine_all(LABELS).height == 3
     assert asked == ["http://one", "http://two", "http://three"]
 
@@ -53,7 +53,7 @@ def test_who_is_down_is_passed_over_while_it_runs(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(inspection, "examine_peer", examine)
     monkeypatch.setattr(inspection, "INTERVAL_S", 0.001)
-    with Inspector(make_folder()) as inspector:
+    with Inspector(make_folder) as inspector:
         assert enough.wait(10)
     assert asked[:4] == ["http://one", "http://two", "http://three", "http://one"]
     assert inspector.wrong == []
@@ -77,7 +77,7 @@ def test_what_was_ever_wrong_is_said(
 
     monkeypatch.setattr(inspection, "examine_peer", examine)
     monkeypatch.setattr(inspection, "INTERVAL_S", 0.001)
-    with Inspector(make_folder()) as inspector:
+    with Inspector(make_folder) as inspector:
         assert first.wait(10)
         with pytest.raises(StepFailed, match=r"one: another root|one at block 1: money was made"):
             inspector.examine_all(LABELS)
