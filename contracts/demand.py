@@ -14,8 +14,8 @@
 5. It ends when all of it is met, when it is withdrawn, or by itself after `latest_ms`; then what is
    left of the budget goes back.
 
-Derived: `wanted 0x00 class 0x00 price 0x00 demand id` of open demands, an entry in a due queue, the
-turns of those that wait for selection in a queue of theirs, the object index.
+Derived: an entry in a due queue, the turns of those that wait for selection in a queue of theirs,
+the object index.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,6 @@ from contracts.policy import CONSUMER_FAILURES, check_actor
 from contracts.resource import Resource
 from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
 from ledger.code import parse_code
-from ledger.record import make_key
 
 LIFE: Final = {
     ("open", "withdraw"): "withdrawn",
@@ -110,8 +109,6 @@ def _project(key: bytes, demand: DemandRecord) -> Projection:
     name = key.split(b"\x00")[2].decode("ascii")
     entries: dict[bytes, object] = {make_object_key(name): key}
     if demand["state"] == "open":
-        price = demand["ceiling_micro_yuan"].to_bytes(8, "big")
-        entries[make_key("wanted", demand["resource_class"], price, name)] = key
         # Its window holds the moment `latest_ms` itself.
         ends_ms = demand["latest_ms"] + 1
         entries[make_due_key("time", ends_ms, "market.expire_demand", name)] = key
@@ -139,7 +136,7 @@ DEMANDS: Final[Table[DemandRecord]] = Table(
     DemandRecord,
     ("consumer", "id"),
     _project,
-    derives=("due", "object", "wanted"),
+    derives=("due", "object"),
     life=LIFE,
     money=lambda _, demand: {"budgets": demand["held_micro_yuan"]},
     owner=get_owner,

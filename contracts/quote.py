@@ -9,10 +9,11 @@
 3. The consumer awards all of a quote or less, while both it and the demand are open. That makes a
    lease of the demand's time, from now or from the demand's start, whose hold comes out of the
    demand's budget and covers `hold_epochs` of full use, or the whole lease.
-4. A quote ends when it is awarded, when it is withdrawn, or by itself when it is no longer valid.
+4. On one demand there is one open quote of a resource: who wants to better it takes it back first.
+5. A quote ends when it is awarded, when it is withdrawn, or by itself when it is no longer valid.
 
-Derived: `quotes 0x00 demand 0x00 price 0x00 quote id` of open quotes, an entry in a due queue, the
-object index.
+Derived: `quotes 0x00 demand 0x00 resource 0x00` of open quotes, an entry in a due queue, the object
+index.
 """
 
 from typing import Final, TypedDict
@@ -107,12 +108,16 @@ class Award(Payload):
         return self
 
 
+def _make_place_key(demand: str, resource: str) -> bytes:
+    """Derived: the open quote of a resource on a demand."""
+    return make_key("quotes", demand, resource)
+
+
 def _project(key: bytes, quote: QuoteRecord) -> Projection:
     name = get_last_field(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
     if quote["state"] == "open":
-        price = quote["price_micro_yuan"].to_bytes(8, "big")
-        entries[make_key("quotes", quote["demand"], price, name)] = key
+        entries[_make_place_key(quote["demand"], quote["resource"])] = key
         until_ms = quote["valid_until_ms"]
         entries[make_due_key("time", until_ms, "market.expire_quote", name)] = key
     return Projection(entries)
@@ -152,6 +157,8 @@ def quote(ctx: Context, call: Quote) -> None:
     require(is_attested(ctx, resource), "not-attested")
     fits = is_wanted(wanted, call.resource, resource, call.price_micro_yuan, call.sla_class)
     require(fits and is_part(wanted, call.units), "demand-mismatch")
+    place = ctx.get_derived(_make_place_key(call.demand, call.resource))
+    require(place is None, "already-quoted")
 
     # what changes
     name = ctx.make_object_id("quote")
@@ -274,6 +281,7 @@ CALLS = (
             "until-in-past": "it ends after the block's time",
             "not-attested": "the resource is attested as it is described now",
             "demand-mismatch": "what is quoted is what the demand wants, and a part of it",
+            "already-quoted": "the resource has no other open quote on the demand",
         },
         handler=quote,
         changes="the quote; the provider's account",

@@ -204,11 +204,16 @@ class Story:
     def _make_leases(self) -> None:
         self.trade = self._make_trade(self.consumer, UNITS, PRICE)
         self.share = self._make_trade(self.local, LOCAL_UNITS, LOCAL_PRICE)
-        with self.stage.step("Beijing takes four cards, Guiyang half a card") as step:
+        with self.stage.step("Beijing takes four cards of the offer") as step:
             self.trade.take(self.offer, 600, 100 * YUAN)
-            self.share.take(self.share_offer, 600, 10 * YUAN)
             step.note(f"{self.trade.lease}, {show_yuan(100 * YUAN)} held")
-            step.note(f"{self.share.lease}, {show_yuan(10 * YUAN)} held")
+        with self.stage.step(
+            "Guiyang says what it wants: the block itself makes the lease"
+        ) as step:
+            self.share.select("20", 600)
+            require(self.share.record["offer"] == self.share_offer, "not the offer that fits")
+            held = int(self.share.record["held_micro_yuan"])
+            step.note(f"{self.share.lease}, {show_yuan(held)} held for its whole time")
         with self.stage.step("overselling is refused by consensus, and the refusal recorded"):
             data = {"demand": "", "hold_micro_yuan": YUAN, "offer": self.offer, "starts_ms": 0}
             voucher = {"voucher": "", "voucher_micro_yuan": 0}

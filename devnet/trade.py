@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contracts.billing import compute_cost
 from devnet.errors import StepFailed
-from devnet.market import FULL_BP, compute_bills, make_take, make_usage
+from devnet.market import FULL_BP, compute_bills, make_demand, make_take, make_usage
 from devnet.outage import wait_for
 from devnet.parties import Party
 from devnet.samples import Samples, take_samples
@@ -15,6 +16,7 @@ from node.client import Signer
 from node.client.samples import Opened, load_samples, open_sample
 
 EPOCH_WAIT_S = 120.0
+SELECT_MS = 60_000
 SHARES_BP = (9_800, 9_600, 9_900, 9_100, 8_700)  # of the units in use, sample by sample
 
 
@@ -59,6 +61,35 @@ class Trade:
         self.lease = make_object_id("lease", outcome)
         record = self.require_state("matched")
         require(int(record["held_micro_yuan"]) == hold_micro_yuan, "the hold is not what was paid")
+
+    def select(self, resource_class: str, seconds: int) -> str:
+        """The consumer says what it wants, and the ledger itself makes the lease; the demand."""
+        now_ms = self._read_time()
+        order = make_demand(
+            self.consumer.signer,
+            resource_class,
+            self.units,
+            seconds,
+            self.price_micro_yuan,
+            (now_ms, now_ms + SELECT_MS),
+            minimum_units=self.units,
+            way="selection",
+        )
+        (outcome,) = self.scene.execute_many(self.at, [order])
+        demand = make_object_id("demand", outcome)
+        key = ("demand", self.consumer.code, demand)
+        wait_for(
+            f"{demand} is met",
+            lambda: bool(self.scene.read(self.at, *key)["state"] == "met"),
+            SELECT_MS / 1000,
+        )
+        for record in self.scene.client(self.at).iterate_records("lease", self.provider.code):
+            if record["value"]["demand"] == demand:
+                self.lease = str(record["key"][-1])
+        record = self.require_state("matched")
+        cost = compute_cost(self.units, self.price_micro_yuan, seconds * 1000)
+        require(int(record["held_micro_yuan"]) == cost, "the hold is not what the lease costs")
+        return demand
 
     def dispatch(self, *operators: str) -> None:
         """The nodes that must place it on its resource."""

@@ -46,12 +46,13 @@ def test_an_award_makes_a_lease_out_of_the_budget(trade: Trade) -> None:
 
 def test_a_demand_is_met_by_parts_of_several_quotes(trade: Trade) -> None:
     demand = trade.demand(minimum_units=1_000)
-    first, second = trade.quote(demand), trade.quote(demand, units=1_000)
+    first = trade.quote(demand)
     trade.award(first, units=2_000, hold_micro_yuan=4 * PRICE)
     record = trade.world.value(DEMANDS.make_key(CONSUMER, demand))
     assert (record["left_units"], record["held_micro_yuan"]) == (1_000, 8 * PRICE)
     again = trade.world.run("market.award", CONSUMER, **trade.award_data(first, units=1_000))
     assert again.code == "quote-closed"
+    second = trade.quote(demand, units=1_000)
     trade.award(second, units=1_000, hold_micro_yuan=2 * PRICE)
     assert trade.world.value(DEMANDS.make_key(CONSUMER, demand))["state"] == "met"
 
@@ -89,6 +90,13 @@ def test_a_quote_is_what_the_demand_wants(trade: Trade, changes: dict[str, Value
     demand = trade.demand(**changes)
     data = trade.quote_data(demand, sla_class=0)
     assert trade.world.run("market.quote", PROVIDER, **data).code == "demand-mismatch"
+
+
+def test_a_better_quote_takes_the_place_of_one_that_was_taken_back(trade: Trade) -> None:
+    demand = trade.demand()
+    trade.world.do("market.withdraw_quote", PROVIDER, quote=trade.quote(demand))
+    trade.quote(demand, price_micro_yuan=PRICE - 1)
+    assert count_open(trade, demand) == 1
 
 
 def test_a_quote_reserves_nothing(trade: Trade) -> None:

@@ -83,6 +83,13 @@ def _(trade: Trade) -> Attempt:
     return PROVIDER, trade.quote_data(wanted(trade), price_micro_yuan=PRICE + 1)
 
 
+@case("market.quote", "already-quoted")
+def _(trade: Trade) -> Attempt:
+    demand = wanted(trade)
+    trade.quote(demand)
+    return PROVIDER, trade.quote_data(demand, price_micro_yuan=PRICE - 1)
+
+
 @case("market.withdraw_quote", "unknown-quote")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
