@@ -12,8 +12,6 @@
    reason, and the earlier version of the record stays.
 5. A record holds the hours of one day of Asia/Shanghai, counted from 1970-01-01: a key for each
    hour would make the state grow by nine thousand records a resource and year.
-
-Derived: `reported 0x00 <day, 8 bytes> 0x00 resource` with the record's key.
 """
 
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.payload import (
+    MAX_UNITS,
     BasisPoints,
     Hash,
     Note,
@@ -34,14 +33,12 @@ from contracts.payload import (
     UnitSeconds,
 )
 from contracts.resource import Resource, load_resource
-from contracts.table import Projection, Table
+from contracts.table import Table
 from ledger.primitives import MAX_AMOUNT
-from ledger.record import make_key
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 OFFSET_MS: Final = 8 * HOUR_MS  # Asia/Shanghai is ahead of UTC by eight hours, all year
-MAX_UNITS: Final = 10**9
 MAX_ENERGY_WH: Final = 10**12  # in an hour: no plant gives more
 MAX_CORRECTIONS: Final = 100  # of one hour
 
@@ -112,16 +109,6 @@ def compute_day(time_ms: int) -> int:
     return (time_ms + OFFSET_MS) // DAY_MS
 
 
-def make_day_prefix(day: int) -> bytes:
-    """Derived: what the reports of a day stand under."""
-    return make_key("reported", day.to_bytes(8, "big"))
-
-
-def _project(key: bytes, report: Report) -> Projection:
-    day = key[len(REPORTS.make_key(report["resource"])) : -1]
-    return Projection({make_key("reported", day, report["resource"]): key})
-
-
 def _check(key: bytes, report: Report) -> Iterator[str]:
     """Rules 1, 3 and 5, as far as a record shows them by itself."""
     starts = [hour["starts_ms"] for hour in report["hours"]]
@@ -132,9 +119,7 @@ def _check(key: bytes, report: Report) -> Iterator[str]:
             yield f"{key!r} says that more was used than there was"
 
 
-REPORTS: Final[Table[Report]] = Table(
-    "report", Report, ("resource", "day"), _project, derives=("reported",), check=_check
-)
+REPORTS: Final[Table[Report]] = Table("report", Report, ("resource", "day"), check=_check)
 
 
 def report(ctx: Context, call: Reading) -> None:

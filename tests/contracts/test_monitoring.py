@@ -10,7 +10,6 @@ from contracts.monitoring import (
     OFFSET_MS,
     REPORTS,
     compute_day,
-    make_day_prefix,
 )
 from ledger.code import compose_code
 from ledger.codec import Value
@@ -42,15 +41,6 @@ def test_a_day_is_one_of_shanghai() -> None:
     assert compute_day(midnight) == 20_545
     assert compute_day(midnight - 1) == 20_544
     assert compute_day(1) == 0
-
-
-def test_the_reports_of_a_day_are_found() -> None:
-    trade = Trade().set_up()
-    hour = reading(trade)
-    trade.world.do("monitoring.report", GUIZHOU, **hour)
-    prefix = make_day_prefix(compute_day(hour["starts_ms"]))
-    (found,) = trade.world.state.scan_derived(prefix)
-    assert trade.world.value(found[1])["resource"] == RESOURCE
 
 
 def test_a_correction_counts_and_leaves_the_rest_of_the_day() -> None:
