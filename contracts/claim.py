@@ -26,7 +26,7 @@ from contracts.delivery import apply_epoch
 from contracts.hold import VoucherPart, compute_funds, compute_split
 from contracts.life import compute_next
 from contracts.receipt import LIFE as RECEIPT_LIFE
-from contracts.receipt import Figures, Receipt, add_settled, get_paid
+from contracts.receipt import MAX_OPEN, Figures, Receipt, add_settled, get_paid
 from contracts.rules import load_version
 from contracts.voucher import apply_return
 
@@ -92,6 +92,8 @@ def apply_outcome(
         "settled": add_settled(lease["settled"], settled),
         "voucher": _move(paid["voucher"], held=rest["frozen_voucher_micro_yuan"]),
     }
+    if lease["state"] == "settling" and len(lease["open"]) >= MAX_OPEN:
+        changed = extend_settlement(ctx, changed)
     apply_epoch(ctx, lease, figures.availability_bp)
     emit_about(
         ctx,
@@ -144,6 +146,12 @@ def _apply_payment(
         "frozen_voucher_micro_yuan": claim["frozen_voucher_micro_yuan"] - voucher,
     }
     return changed, rest
+
+
+def extend_settlement(ctx: Context, lease: Lease) -> Lease:
+    """A lease that ended and waits anew for receipts that could not be left before."""
+    window_ms = load_version(ctx, lease["rules"])["settlement_window_ms"]
+    return {**lease, "deadline_ms": ctx.working_ms + window_ms}
 
 
 def apply_failure(

@@ -36,7 +36,7 @@ from contracts.agreement import (
     load_own_lease,
 )
 from contracts.call import Call, Due, Role
-from contracts.claim import apply_ending, apply_failure
+from contracts.claim import apply_ending, apply_failure, extend_settlement
 from contracts.context import Context
 from contracts.delivery import apply_fault
 from contracts.errors import require
@@ -52,6 +52,7 @@ from contracts.payload import (
     VoucherName,
     check_voucher,
 )
+from contracts.receipt import MAX_OPEN
 from contracts.rules import load_version
 from contracts.voucher import FAILURES as VOUCHER_FAILURES
 from contracts.voucher import apply_use, load_part
@@ -281,8 +282,11 @@ def end(ctx: Context, key: bytes) -> None:
 
 
 def finish(ctx: Context, key: bytes) -> None:
-    """Give up the time for which no receipt came."""
+    """Give up the time for which no receipt came, unless none could."""
     name, lease = load_due_lease(ctx, key)
+    if len(lease["open"]) >= MAX_OPEN:
+        LEASES.put(ctx, key, extend_settlement(ctx, lease))
+        return
     lost_ms = lease["ended_ms"] - lease["metered_ms"]
     emit_about(ctx, "lease.unmetered", name, lease, lost_ms=lost_ms)
     changed: Lease = {**lease, "metered_ms": lease["ended_ms"]}

@@ -9,10 +9,10 @@
    countersigns it, which settles it, or opens a dispute; silence past the window is agreement.
 5. Both sides may agree on a receipt that waits or is disputed at any time, on figures that lie
    between what was accepted and what was claimed. The epochs after it go on meanwhile.
-6. At most `MAX_OPEN` receipts of a lease are open.
+6. At most `MAX_OPEN` receipts of a lease are open. While as many are, its provider cannot leave
+   another, and the time for missing receipts of a lease that ended is counted from then on when
+   there is room again.
 """
-
-from typing import Final
 
 from contracts.agreement import (
     LEASES,
@@ -40,6 +40,7 @@ from contracts.payload import (
 )
 from contracts.receipt import (
     LIFE,
+    MAX_OPEN,
     Figures,
     Receipt,
     check_range,
@@ -49,8 +50,6 @@ from contracts.receipt import (
     step_dispute,
 )
 from contracts.rules import load_version
-
-MAX_OPEN: Final = 16
 
 
 class Usage(Payload):

@@ -41,6 +41,7 @@ DISPUTE_LIFE: Final = {
     ("appealed", "agree"): "agreed",
     ("final", "execute"): "executed",
 }
+MAX_OPEN: Final = 16  # receipts of a lease
 ENDED: Final = compute_terminal(LIFE)
 DISPUTE_ENDED: Final = compute_terminal(DISPUTE_LIFE)
 

@@ -25,9 +25,9 @@ RULES: Final = {
     "evidence_window_ms": EPOCH_MS,
     "meter_epoch_ms": EPOCH_MS,
     "refusal_window_ms": 1 * EPOCH_MS,
+    "ruling_window_ms": EPOCH_MS,
     "selection_aside_ms": 5 * EPOCH_MS,
     "selection_retry_ms": 2 * EPOCH_MS,
-    "ruling_window_ms": EPOCH_MS,
     "settlement_window_ms": 4 * EPOCH_MS,
 }
 _DESCRIPTOR: Final[dict[str, Value]] = {

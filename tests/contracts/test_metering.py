@@ -5,8 +5,7 @@ import pytest
 from contracts.billing import SCALE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.metering import MAX_OPEN
-from contracts.receipt import LIFE, MAX_SETTLED, Settled
+from contracts.receipt import LIFE, MAX_OPEN, MAX_SETTLED, Settled
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
 from tests.contracts.world import HOUR_MS
@@ -96,6 +95,27 @@ def test_open_receipts_are_bounded(trade: Trade) -> None:
     assert trade.world.run("metering.submit", PROVIDER, **usage).code == "too-many-receipts"
     trade.world.do("dispute.concede", CONSUMER, epoch=3, lease=trade.lease)
     trade.submit(MAX_OPEN)
+
+
+def test_disputes_do_not_cost_a_provider_its_last_receipts() -> None:
+    """Where a consumer disputes all it can, the provider's time runs when it can submit again."""
+    trade = Trade().start(hold_micro_yuan=1_000 * YUAN, seconds=(MAX_OPEN + 1) * 3600)
+    world = trade.world
+    for epoch in range(MAX_OPEN):
+        world.wait(HOUR_MS)
+        trade.submit(epoch)
+        trade.dispute(epoch)
+    world.wait(HOUR_MS + VERSION_1["settlement_window_ms"])
+    record = trade.record
+    assert (record["state"], len(record["open"])) == ("settling", MAX_OPEN)
+    assert record["metered_ms"] < record["ended_ms"]
+    world.do("dispute.concede", CONSUMER, epoch=0, lease=trade.lease)
+    world.wait(VERSION_1["settlement_window_ms"] - 60_000)
+    assert trade.record["metered_ms"] < trade.record["ended_ms"]
+    rest_ms = trade.record["ended_ms"] - trade.record["metered_ms"]
+    trade.submit(MAX_OPEN, rest_ms * 2)
+    assert trade.record["metered_ms"] == trade.record["ended_ms"]
+    assert check_invariants(world.state) == []
 
 
 def test_credits_follow_from_availability(trade: Trade) -> None:
