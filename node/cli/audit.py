@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from node.cli.file import audit_file
 from node.cli.invariants import audit_invariants
 from node.cli.keys import read_code
 from node.cli.output import AsJson, print_note, show_table, write_file
@@ -31,6 +32,8 @@ app = typer.Typer(
 
 Kind = Annotated[str, typer.Option(help="Only this kind, such as lease.take; due for due work.")]
 Outcome = Annotated[str, typer.Option(help="Only ok, failed, or one failure's code.")]
+Region = Annotated[str, typer.Option(help="Only where this place has a part: 52, 520100.")]
+Industry = Annotated[str, typer.Option(help="Only where this letter has a part.")]
 Newest = Annotated[bool, typer.Option("--newest", help="The newest first.")]
 Most = Annotated[int, typer.Option("--most", help="How many at most.", min=1, max=100_000)]
 Key = Annotated[str, typer.Argument(help="TABLE/FIELD/..., integers as 0x and their hex.")]
@@ -106,7 +109,7 @@ def audit_resource(
 
 @app.command("lease")
 def audit_lease(
-    name: Annotated[str, typer.Argument(help="The id of a lease, or of any other object.")],
+    name: Annotated[str, typer.Argument(help="The id of a lease.")],
     from_: From = "",
     to: To = "",
     newest: Newest = False,
@@ -115,17 +118,74 @@ def audit_lease(
     genesis: GenesisHash = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the life of a lease, an offer, a dispute or any other object."""
+    """List the life of a lease."""
     filters = _filter(from_, to, newest, object=name)
     _list(f"The life of {name}", filters, most, (peer, genesis), as_json)
+
+
+@app.command("object")
+def audit_object(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The id of an offer, a quote, a voucher, a ballot, an application, ...; or a "
+            "Unified Social Credit Code."
+        ),
+    ],
+    from_: From = "",
+    to: To = "",
+    newest: Newest = False,
+    most: Most = 100,
+    peer: PeerUrl = DEFAULT_PEER,
+    genesis: GenesisHash = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the life of any object."""
+    _list(
+        f"The life of {name}",
+        _filter(from_, to, newest, object=name),
+        most,
+        (peer, genesis),
+        as_json,
+    )
+
+
+@app.command("find")
+def audit_find(
+    party: Annotated[str, typer.Option(help="A code: who signed, or was concerned.")] = "",
+    resource: Annotated[str, typer.Option(help="The code of a resource.")] = "",
+    object_: Annotated[str, typer.Option("--object", help="The id of an object.")] = "",
+    kind: Kind = "",
+    outcome: Outcome = "",
+    region: Region = "",
+    industry: Industry = "",
+    from_: From = "",
+    to: To = "",
+    newest: Newest = False,
+    most: Most = 100,
+    peer: PeerUrl = DEFAULT_PEER,
+    genesis: GenesisHash = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what fits all conditions given: of a region, an industry, a span of time, ..."""
+    filters = {
+        "party": party,
+        "resource": resource,
+        "object": object_,
+        "kind": kind,
+        "outcome": outcome,
+        "region": region,
+        "industry": industry,
+    }
+    _list("What was found", _filter(from_, to, newest, **filters), most, (peer, genesis), as_json)
 
 
 @app.command("kind")
 def audit_kind(
     kind: Annotated[str, typer.Argument(help="contract.verb, or due for due work.")],
     outcome: Outcome = "",
-    region: Annotated[str, typer.Option(help="Only where this place has a part: 52, 520100.")] = "",
-    industry: Annotated[str, typer.Option(help="Only where this letter has a part.")] = "",
+    region: Region = "",
+    industry: Industry = "",
     from_: From = "",
     to: To = "",
     newest: Newest = False,
@@ -158,6 +218,7 @@ def audit_record(
 
 
 app.command("statement")(audit_statement)
+app.command("file")(audit_file)
 app.command("invariants")(audit_invariants)
 app.command("statistic")(audit_statistic)
 

@@ -1,20 +1,16 @@
 """`suanlian audit` against the API of a peer on a socket of its own."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from node.api.app import make_application
-from node.api.limits import Limits
 from tests.ledger.chain import NATIONAL, REGIONS, Chain
 from tests.node.api.fake import FakePeer
 from tests.node.cli.conftest import Suanlian
+from tests.node.cli.serving import serve
 from tests.node.evidence import GUIYANG, make_evidence
 
 KEY = "lease/P1/lease-1"
@@ -39,30 +35,8 @@ HASH = PEER.genesis.hash.hex()
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The API on a thread, because the command line waits for each answer."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-    runner = web.AppRunner(make_application(PEER, Limits()))
-    found: list[str] = []
-
-    async def start() -> None:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        found.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        ready.set()
-
-    def serve() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    with serve(PEER) as url:
+        yield url
 
 
 @pytest.fixture
@@ -109,6 +83,17 @@ def test_all_of_a_kind(audit: Any) -> None:
     assert audit("kind", "toy.put", "--region", "99") == []
     assert len(audit("kind", "toy.put", "--region", "5200")) == 3
     assert len(audit("kind", "due")) == 1
+
+
+def test_whatever_fits_all_conditions(audit: Any) -> None:
+    assert audit("object", "lease-P1-lease-1") == audit("lease", "lease-P1-lease-1")
+    assert audit("find", "--region", "5200") == audit("find", "--party", GUIYANG)
+    assert audit("find", "--region", "99") == []
+    assert audit("find", "--region", "5200", "--kind", "identity.rotate") == audit(
+        "kind", "identity.rotate"
+    )
+    assert len(audit("find", "--industry", "0", "--most", "3", "--newest")) == 3
+    assert audit("find", "--object", "lease-P1-lease-1", "--resource", "lease-P1-lease-1")
 
 
 def test_a_table_for_people(suanlian: Suanlian, url: str) -> None:

@@ -1,17 +1,13 @@
 """`suanlian audit invariants` against the API of a peer whose network ran."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
-from aiohttp import web
 
 from ledger import codec
-from node.api.app import make_application
-from node.api.limits import Limits
 from tests.node.api.fake import FakePeer
 from tests.node.cli.conftest import Suanlian
+from tests.node.cli.serving import serve
 from tests.node.network import run_network
 
 
@@ -35,30 +31,8 @@ HASH = PEER.genesis.hash.hex()
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """The API on a thread, because the command line waits for each answer."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-    runner = web.AppRunner(make_application(PEER, Limits()))
-    found: list[str] = []
-
-    async def start() -> None:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        found.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        ready.set()
-
-    def serve() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    with serve(PEER) as url:
+        yield url
 
 
 def test_all_holds(suanlian: Suanlian, url: str) -> None:
