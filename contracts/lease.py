@@ -245,7 +245,8 @@ def top_up(ctx: Context, call: TopUp) -> None:
     LEASES.put(ctx, key, changed)
     data = {"amount_micro_yuan": call.amount_micro_yuan, "held": changed["held_micro_yuan"]}
     data["voucher_micro_yuan"] = call.voucher_micro_yuan
-    emit_about(ctx, "lease.funded", call.lease, changed, **data)
+    about = (call.lease, lease["provider"], lease["consumer"], resource, call.voucher)
+    ctx.emit("lease.funded", about, **data)
 
 
 def expire(ctx: Context, key: bytes) -> None:

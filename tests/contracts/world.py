@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import machine
+from contracts.account import ACCOUNTS
 from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
-from contracts.registry import CALLS, rebuild_derived
+from contracts.registry import CALLS, find_table, rebuild_derived
 from contracts.rules import VERSION_1
 from contracts.standing import Identity, make_identity_key
+from contracts.table import get_last_field
 from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.crypto import SigningKey, sha256
@@ -151,6 +153,21 @@ def check_declared(kind: str, result: Result) -> None:
         assert call is not None and event["type"] in call.events, (kind, event)
 
 
+def check_indexed(result: Result, signers: Sequence[str]) -> None:
+    """Whoever and whatever has money in a record that a result wrote is found by audit queries.
+
+    So the statement of a party misses no movement. What a block notes down for itself, such as
+    when a demand tries again, has no event and moves no money.
+    """
+    about = {subject for event in result.events for subject in event["about"]} | {*signers}
+    for key, _ in result.changes:
+        table = find_table(key)
+        holds_money = table is not None and table.money is not None
+        if holds_money and (result.events or key.startswith(ACCOUNTS.prefix)):
+            name = get_last_field(key)
+            assert name in about, (name, [event["type"] for event in result.events])
+
+
 @dataclass
 class World:
     """A chain in memory; `run` makes a block of calls and says what became of each."""
@@ -196,6 +213,9 @@ class World:
         output = machine.execute_block(self.state, block)
         for transaction, result in zip(transactions, output.results, strict=False):
             check_declared(transaction.kind, result)
+        for result in output.results:
+            is_due = result.index >= len(transactions)
+            check_indexed(result, () if is_due else transactions[result.index].signers)
         self.layer, self.results = output.layer, output.results
         self.state.apply(output.layer)
         return output.results
