@@ -18,7 +18,7 @@ from node.statement import (
 )
 from tests.contracts.test_conservation import Market
 from tests.contracts.trade import CONSUMER, PROVIDER, YUAN, Trade
-from tests.contracts.world import BANK, BEIJING, HOUR_MS
+from tests.contracts.world import BANK, BEIJING, GUIZHOU, HOUR_MS
 from tests.node.recorded import RecordedWorld, make_recorded_world
 
 
@@ -87,6 +87,34 @@ def test_the_statement_of_a_bank(trade: Trade) -> None:
     assert statement.closing == {BALANCES: 0, "issued": 9_999 * YUAN}
     assert statement.movements[-1].changes == {"issued": -YUAN}
     assert statement.movements[-1].reference == "transfer 7"
+
+
+def test_vouchers_have_a_bucket_of_their_own() -> None:
+    trade = Trade(make_recorded_world()).set_up()
+    trade.make_offer()
+    trade.take()
+    voucher = trade.issue_voucher()
+    trade.world.do("lease.top_up", CONSUMER, **trade.top_up_data(voucher=20 * YUAN))
+    trade.world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="finished")
+    world = world_of(trade)
+    statement = state_of(world, CONSUMER)
+    moved = [item for item in statement.movements if "vouchers" in item.changes]
+    assert [item.changes["vouchers"] for item in moved] == [50 * YUAN, -20 * YUAN, 20 * YUAN]
+    assert all(voucher in item.objects for item in moved)
+    assert statement.closing == {BALANCES: 10_000 * YUAN, "vouchers": 50 * YUAN}
+    assert state_of(world, GUIZHOU).closing == {BALANCES: 0, "issued vouchers": 50 * YUAN}
+    world.wait(31 * 24 * HOUR_MS, step_ms=24 * HOUR_MS)
+    statement = state_of(world, CONSUMER)
+    assert statement.closing == {BALANCES: 10_000 * YUAN, "vouchers": 0}
+    assert statement.movements[-1].kind == "due"
+
+
+def test_demands_have_a_bucket_of_their_own() -> None:
+    trade = Trade(make_recorded_world()).set_up()
+    world = world_of(trade)
+    world.do("market.demand", CONSUMER, **trade.demand_data())
+    (aside,) = [item for item in state_of(world, CONSUMER).movements if "budgets" in item.changes]
+    assert aside.changes["budgets"] == -aside.changes[BALANCES] > 0
 
 
 def test_a_period_and_its_edges(trade: Trade) -> None:
