@@ -37,7 +37,7 @@ STORE = make_store()
 
 def list_everything() -> list[AuditEntry]:
     entries = []
-    blocks = audit._Blocks(STORE)
+    blocks = audit.Blocks(STORE)
     for height in range(STORE.height + 1):
         entries += [blocks.describe(entry) for entry in blocks.list_entries(height)]
     return entries
