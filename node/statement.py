@@ -147,7 +147,7 @@ class _Past:
                     _add(buckets, _read_money(table, key, record))
         except PastError as error:
             raise StatementError(str(error), "pruned") from None
-        return buckets
+        return _drop_empty(buckets)
 
     def list_postings(self, result: Result) -> Iterator[Posting]:
         """Every change of money that a transaction or due item made."""
@@ -231,7 +231,7 @@ class _Walk:
                 epoch=epoch,
                 reference=reference,
                 changes=changes,
-                after=dict(self._after),
+                after=_drop_empty(self._after),
                 postings=tuple(postings),
             )
         )
@@ -265,6 +265,11 @@ def _read_money(table: Table[Any], key: bytes, record: Record) -> Mapping[str, i
 def _add(buckets: Buckets, others: Mapping[str, int], sign: int = 1) -> None:
     for name, micro_yuan in others.items():
         buckets[name] = buckets.get(name, 0) + sign * micro_yuan
+
+
+def _drop_empty(buckets: Buckets) -> Buckets:
+    """The buckets that hold something, and the balance, so that what is the same looks the same."""
+    return {name: held for name, held in buckets.items() if held or name == BALANCES}
 
 
 def _group(entries: Iterable[IndexEntry]) -> Iterator[tuple[int, list[IndexEntry]]]:

@@ -30,21 +30,26 @@ def join_statement(pages: Iterable[Document]) -> Document:
 def _check_page(page: Document, before: Document) -> None:
     if before:
         continues = int(page["first_height"]) == int(before["last_height"]) + 1
-        if not continues or _read(page["opening"]) != _read(before["closing"]):
+        if not continues or _differs(_read(page["opening"]), _read(before["closing"])):
             raise Unexpected("the peer's statement does not go on where its page before ended")
     buckets = _read(page["opening"])
     for item in page["items"]:
         for name, change in _read(item["changes"]).items():
             buckets[name] = buckets.get(name, 0) + change
-        if _read(item["after"]) != buckets or _sum_postings(item["postings"]):
+        if _differs(_read(item["after"]), buckets) or _sum_postings(item["postings"]):
             raise Unexpected(f"the movement {item['id']} of the peer's statement does not add up")
     closing = _read(page["closing"])
-    if any(buckets.get(name, 0) != closing.get(name, 0) for name in {**buckets, **closing}):
+    if _differs(buckets, closing):
         raise Unexpected("the peer's statement does not close with what its movements leave")
 
 
 def _read(buckets: Mapping[str, str]) -> dict[str, int]:
     return {name: int(text) for name, text in buckets.items()}
+
+
+def _differs(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    """Whether any bucket holds something else; one that is not named holds nothing."""
+    return any(one.get(name, 0) != other.get(name, 0) for name in {**one, **other})
 
 
 def _sum_postings(postings: Iterable[Mapping[str, Any]]) -> int:

@@ -105,7 +105,7 @@ def test_vouchers_have_a_bucket_of_their_own() -> None:
     assert state_of(world, GUIZHOU).closing == {BALANCES: 0, "issued vouchers": 50 * YUAN}
     world.wait(31 * 24 * HOUR_MS, step_ms=24 * HOUR_MS)
     statement = state_of(world, CONSUMER)
-    assert statement.closing == {BALANCES: 10_000 * YUAN, "vouchers": 0}
+    assert statement.closing == {BALANCES: 10_000 * YUAN}
     assert statement.movements[-1].kind == "due"
 
 
@@ -189,7 +189,8 @@ class Statements(Market):
         for party in (get_last_field(key) for key, _ in world.state.scan(ACCOUNTS.prefix)):
             whole = state_of(world, party, limit=1_000)
             assert whole.opening == {BALANCES: 0}
-            assert whole.closing == {BALANCES: 0, **compute_own(world, party)}
+            own = {name: held for name, held in compute_own(world, party).items() if held}
+            assert whole.closing == {BALANCES: 0, **own}
             pages = read_pages(world, party, 3)
             assert [item for page in pages for item in page.movements] == list(whole.movements)
             for page, following in pairwise(pages):
