@@ -23,6 +23,7 @@ Derived: `open_ballot 0x00 matter 0x00 subject 0x00` is the id; `open_ballots 0x
 counts.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Final, TypedDict
 
 from pydantic import Field
@@ -103,6 +104,15 @@ def _make_count_key(proposer: str) -> bytes:
     return make_key("open_ballots", proposer)
 
 
+def _check(key: bytes, ballot: Ballot) -> Iterator[str]:
+    voters = [code for code, _ in [*ballot["approvals"], *ballot["rejections"]]]
+    if len(set(voters)) < len(voters):
+        yield f"{key!r} has two votes of one voter"
+    is_open = ballot["state"] == OPEN
+    if is_open == bool(ballot["closed_by"]) or is_open == bool(ballot["reason"]):
+        yield f"{key!r} has not ended, or ended without an actor or a reason"
+
+
 BALLOTS: Final[Table[Ballot]] = Table(
     "ballot",
     Ballot,
@@ -110,6 +120,7 @@ BALLOTS: Final[Table[Ballot]] = Table(
     _project,
     derives=("due", "open_ballot", "open_ballots"),
     life=LIFE,
+    check=_check,
 )
 
 

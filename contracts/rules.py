@@ -13,7 +13,7 @@
 Derived: `rules_count 0x00` is how many versions there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypedDict
 
 from contracts.context import Context, Rules
@@ -158,8 +158,14 @@ def _project(_key: bytes, _value: RulesRecord) -> Projection:
     return Projection(sums={_COUNT_KEY: 1})
 
 
+def _check(key: bytes, value: RulesRecord) -> Iterator[str]:
+    integers = value["integers"]
+    for wrong in [*find_beyond_bounds(integers), *find_broken_relations(integers)]:
+        yield f"{key!r} is not as rules may be: {wrong}"
+
+
 RULES: Final[Table[RulesRecord]] = Table(
-    "rules", RulesRecord, ("version",), _project, derives=("rules_count",)
+    "rules", RulesRecord, ("version",), _project, derives=("rules_count",), check=_check
 )
 
 

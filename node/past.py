@@ -23,6 +23,7 @@ from ledger.codec import Value
 from ledger.final_state import read_envelope
 from ledger.keyvalue import Readable, prefix_end
 from ledger.record import SENTINEL_KEY, Record
+from ledger.state import Reader
 from ledger.store import Store
 from node.errors import NodeError
 
@@ -83,10 +84,15 @@ class PastState:
                 return
             yield keys[place], self._derived[keys[place]]
 
+    def derive(self, reader: Reader) -> None:
+        """Make the derived tables now, reading the same records through another reader."""
+        self._derived = rebuild_derived(reader)
+        self._derived_keys = sorted(self._derived)
+
     def _list_derived(self) -> list[bytes]:
         if self._derived_keys is None:
-            self._derived = rebuild_derived(self)
-            self._derived_keys = sorted(self._derived)
+            self.derive(self)
+        assert self._derived_keys is not None
         return self._derived_keys
 
     def _find_version(self, key: bytes, current: Record) -> Record | None:

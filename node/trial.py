@@ -31,12 +31,13 @@ from ledger.block import Header, decode_header
 from ledger.codec import Value
 from ledger.genesis import Genesis
 from ledger.result import Result
-from ledger.state import Layer
+from ledger.state import Layer, Reader
 from ledger.store import Store, StoredBlock
 from ledger.trail import MAX_STEPS
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import NodeError
-from node.past import PastState, read_past
+from node.past import read_past
+from node.statistics import Pace, PacedState
 from node.trail import extend_trail, find_members, load_trail
 
 MAX_BLOCKS = 100_000
@@ -102,22 +103,36 @@ class Trial:
         return dict(Counter((item.was, item.would_be) for item in self.otherwise))
 
 
-def try_rules(genesis: Genesis, store: Store, changes: Mapping[str, int], last: int) -> Trial:
-    """Execute the last blocks of a store under changed rules; raises TrialError or PastError."""
-    first = max(1, store.height - min(last, MAX_BLOCKS) + 1)
-    if store.height < first:
+def try_rules(
+    genesis: Genesis,
+    store: Store,
+    changes: Mapping[str, int],
+    last: int,
+    pace: Pace | None = None,
+) -> Trial:
+    """Execute the last blocks of a store under changed rules.
+
+    With a pace it may go on in a thread of a running peer. Raises TrialError, PastError, or what
+    the pace raises.
+    """
+    end = store.height
+    first = max(1, end - min(last, MAX_BLOCKS) + 1)
+    if end < first:
         raise TrialError("there is no block yet to try rules on")
-    past = read_past(store, first - 1)
-    layer = Layer(past)
+    past, now = read_past(store, first - 1), read_past(store, end)
+    base: Reader = past if pace is None else PacedState(past, pace)
+    past.derive(base)
+    layer = Layer(base)
     integers = load_current(past, first).integers
     check_changes(changes, integers)
     _put_version(layer, changes, first)
     named = {name: (integers[name], integer) for name, integer in sorted(changes.items())}
-    run = _Run(genesis, store, layer, Trial(first, store.height, named))
-    for height in range(first, store.height + 1):
+    run = _Run(genesis, store, layer, Trial(first, end, named))
+    for height in range(first, end + 1):
         run.execute(height)
     run.trial.moved = run.due.list_moved()
-    run.trial.balances = list(_compare_balances(store, past, layer))
+    paced: Reader = now if pace is None else PacedState(now, pace)
+    run.trial.balances = list(_compare_balances(paced, first - 1, layer))
     return run.trial
 
 
@@ -274,11 +289,10 @@ class _DueWork:
         ]
 
 
-def _compare_balances(store: Store, past: PastState, layer: Layer) -> Iterator[Balance]:
-    """The accounts whose balance would be another, by code."""
-    now = read_past(store, store.height)
+def _compare_balances(now: Reader, height: int, layer: Layer) -> Iterator[Balance]:
+    """The accounts whose balance would be another, by code; `height` is where the trial began."""
     keys = {key for key in layer.records if key.startswith(ACCOUNTS.prefix)}
-    keys.update(key for key, record in now.scan(ACCOUNTS.prefix) if record.height > past.height)
+    keys.update(key for key, record in now.scan(ACCOUNTS.prefix) if record.height > height)
     for key in sorted(keys):
         was, would_be = _get_balance(now.get(key)), _get_balance(layer.get(key))
         if was != would_be:
@@ -287,3 +301,60 @@ def _compare_balances(store: Store, past: PastState, layer: Layer) -> Iterator[B
 
 def _get_balance(record: Value) -> int:
     return 0 if record is None else int(record.value["balance"])
+
+
+def show_trial(trial: Trial, most: int | None = None) -> dict[str, Any]:
+    """A trial as JSON, numbers as text; at most so many rows of each list, whose `counts` stand."""
+    otherwise, moved, balances = trial.otherwise, trial.moved, trial.balances
+    return {
+        "first": str(trial.first),
+        "last": str(trial.last),
+        "changes": {
+            name: {"was": str(old), "would_be": str(new)}
+            for name, (old, new) in trial.changes.items()
+        },
+        "transactions": str(trial.transactions),
+        "due_items": str(trial.due_items),
+        "due_items_would_be": str(trial.due_items_would_be),
+        "counts": {
+            "otherwise": str(len(otherwise)),
+            "moved": str(len(moved)),
+            "balances": str(len(balances)),
+        },
+        "codes": [
+            {"was": was, "would_be": would_be, "count": str(count)}
+            for (was, would_be), count in sorted(trial.codes.items())
+        ],
+        "otherwise": [_show_otherwise(item) for item in otherwise[:most]],
+        "moved": [
+            {
+                "events": list(item.events),
+                "about": list(item.about),
+                "was": [str(height) for height in item.was],
+                "would_be": [str(height) for height in item.would_be],
+            }
+            for item in moved[:most]
+        ],
+        "balances": [
+            {
+                "code": item.code,
+                "was_micro_yuan": str(item.was_micro_yuan),
+                "would_be_micro_yuan": str(item.would_be_micro_yuan),
+                "difference_micro_yuan": str(item.would_be_micro_yuan - item.was_micro_yuan),
+            }
+            for item in balances[:most]
+        ],
+    }
+
+
+def _show_otherwise(item: Otherwise) -> dict[str, Any]:
+    return {
+        "place": f"{item.height}/{item.index}",
+        "time_ms": str(item.time_ms),
+        "id": item.id.hex(),
+        "kind": item.kind,
+        "signers": list(item.signers),
+        "was": item.was,
+        "would_be": item.would_be,
+        "why": item.why,
+    }

@@ -26,6 +26,7 @@ from node.api import (
     statistics,
     status,
     transactions,
+    trials,
 )
 from node.api.connections import CONNECTIONS
 from node.api.context import (
@@ -66,6 +67,7 @@ def list_routes() -> Sequence[Route]:
         *audit.ROUTES,
         *statements.ROUTES,
         *statistics.ROUTES,
+        *trials.ROUTES,
         *proofs.ROUTES,
         *state.ROUTES,
         *events.ROUTES,
@@ -81,6 +83,7 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
     app = web.Application(middlewares=[_guard], client_max_size=limits.max_body_bytes)
     app[CONTEXT] = make_context(peer, limits)
     app[METRICS] = HttpMetrics()
+    app[trials.BENCH] = trials.Bench()
     app[statistics.DESK] = statistics.Desk(peer.store, limits)
     routes = list_routes()
     app[openapi.DOCUMENT] = openapi.render_document(peer.genesis.chain, routes)
@@ -88,6 +91,7 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
         _add(app, route)
     app.on_shutdown.append(events.end_streams)
     app.on_shutdown.append(statistics.end_desk)
+    app.on_shutdown.append(trials.end_bench)
     return app
 
 

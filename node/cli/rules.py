@@ -13,10 +13,10 @@ from ledger.keyvalue import LevelDb
 from ledger.store import Store
 from node.cli.output import AsJson, CommandError, print_json, show_fields, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect
-from node.client.verified import show_time
+from node.client.http import Client
 from node.config import FILE_NAME, load_config, load_genesis
 from node.genesis_block import compute_genesis_block
-from node.trial import MAX_BLOCKS, Trial, try_rules
+from node.trial import MAX_BLOCKS, show_trial, try_rules
 
 app = typer.Typer(
     help="The rules in force, and what other rules would have changed.", no_args_is_help=True
@@ -32,6 +32,9 @@ Last = Annotated[int, typer.Option("--last", help="How many blocks.", min=1, max
 Config = Annotated[Path, typer.Option("--config", help="The configuration of a stopped peer.")]
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="A copied data folder instead of the peer's own.")
+]
+LivePeer = Annotated[
+    str, typer.Option("--peer", help="Let this running peer try them, on a few blocks.")
 ]
 Most = Annotated[int, typer.Option("--most", help="Rows of each table at most.", min=1)]
 
@@ -58,6 +61,11 @@ _BALANCES: Final = {
     "would_be_micro_yuan": "would have",
     "difference_micro_yuan": "difference",
 }
+_TABLES: Final = (
+    ("otherwise", "Transactions that would have ended otherwise", _OTHERWISE),
+    ("moved", "Due work at other heights", _MOVED),
+    ("balances", "Balances at the end, in micro-yuan", _BALANCES),
+)
 
 
 @app.command("show")
@@ -98,6 +106,8 @@ def try_on_blocks(
     last: Last = 1_000,
     config: Config = Path(FILE_NAME),
     data: DataFolder = None,
+    live: LivePeer = "",
+    genesis: GenesisHash = "",
     most: Most = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -106,17 +116,23 @@ def try_on_blocks(
     Nothing is written. The changes are tried as a further version, in force from the first of the
     blocks; leases made before keep the version they were made under.
     """
-    with _open_store(config, data) as (genesis, store):
-        changes = _read_changes(change)
-        if ballot:
-            changes = {**_load_ballot(store, ballot), **changes}
-        if not changes:
-            raise CommandError("nothing is changed: give --change NAME=VALUE, or --ballot ID")
-        trial = try_rules(genesis, store, changes, last)
-    if as_json:
-        print_json(_describe(trial))
+    changes = _read_changes(change)
+    if not changes and not ballot:
+        raise CommandError("nothing is changed: give --change NAME=VALUE, or --ballot ID")
+    if live:
+        with connect(live, genesis) as client:
+            if ballot:
+                changes = {**_find_ballot(client, ballot), **changes}
+            tried = client.try_rules(changes, last)
     else:
-        _show(trial, most)
+        with _open_store(config, data) as (document, store):
+            if ballot:
+                changes = {**_load_ballot(store, ballot), **changes}
+            tried = show_trial(try_rules(document, store, changes, last))
+    if as_json:
+        print_json(tried)
+    else:
+        _show(tried, most)
 
 
 def _find_since(versions: Sequence[dict[str, Any]], current: dict[str, Any], name: str) -> str:
@@ -161,74 +177,32 @@ def _load_ballot(store: Store, name: str) -> dict[str, int]:
     return changes
 
 
-def _show(trial: Trial, most: int) -> None:
-    described = _describe(trial)
+def _find_ballot(client: Client, name: str) -> dict[str, int]:
+    ballot = client.get_record("ballot", name)["value"]
+    if ballot["matter"] != "rules":
+        raise CommandError(f"{name} is no ballot about rules on this ledger")
+    return {rule: int(integer) for rule, integer in ballot["details"]["changes"].items()}
+
+
+def _show(tried: dict[str, Any], most: int) -> None:
+    counts = tried["counts"]
     summary = {
-        "blocks": f"{trial.first} to {trial.last}",
-        "changes": [f"{name}: {old} -> {new}" for name, (old, new) in trial.changes.items()],
-        "transactions": str(trial.transactions),
-        "would have ended otherwise": str(len(trial.otherwise)),
-        "due items": f"{trial.due_items} -> {trial.due_items_would_be}",
-        "due work at other heights": str(len(trial.moved)),
-        "parties with another balance": str(len(trial.balances)),
+        "blocks": f"{tried['first']} to {tried['last']}",
+        "changes": [
+            f"{name}: {item['was']} -> {item['would_be']}"
+            for name, item in tried["changes"].items()
+        ],
+        "transactions": tried["transactions"],
+        "would have ended otherwise": counts["otherwise"],
+        "due items": f"{tried['due_items']} -> {tried['due_items_would_be']}",
+        "due work at other heights": counts["moved"],
+        "parties with another balance": counts["balances"],
     }
     show_fields("The rules on trial", summary, as_json=False)
-    for title, columns, rows in (
-        ("By code", _CODES, described["codes"]),
-        ("Transactions that would have ended otherwise", _OTHERWISE, described["otherwise"]),
-        ("Due work at other heights", _MOVED, described["moved"]),
-        ("Balances at the end, in micro-yuan", _BALANCES, described["balances"]),
-    ):
+    if tried["codes"]:
+        show_table("By code", _CODES, tried["codes"], as_json=False)
+    for name, title, columns in _TABLES:
+        rows, count = tried[name][:most], int(counts[name])
         if rows:
-            shown = f"{title} (the first {most} of {len(rows)})" if len(rows) > most else title
-            show_table(shown, columns, rows[:most], as_json=False)
-
-
-def _describe(trial: Trial) -> dict[str, Any]:
-    """A trial as programs read it; integers that may be large are strings."""
-    return {
-        "first": str(trial.first),
-        "last": str(trial.last),
-        "changes": {
-            name: {"was": str(old), "would_be": str(new)}
-            for name, (old, new) in trial.changes.items()
-        },
-        "transactions": trial.transactions,
-        "due_items": trial.due_items,
-        "due_items_would_be": trial.due_items_would_be,
-        "codes": [
-            {"was": was, "would_be": would_be, "count": count}
-            for (was, would_be), count in sorted(trial.codes.items())
-        ],
-        "otherwise": [
-            {
-                "place": f"{item.height}/{item.index}",
-                "time": show_time(item.time_ms),
-                "id": item.id.hex(),
-                "kind": item.kind,
-                "signers": list(item.signers),
-                "was": item.was,
-                "would_be": item.would_be,
-                "why": item.why,
-            }
-            for item in trial.otherwise
-        ],
-        "moved": [
-            {
-                "events": list(item.events),
-                "about": list(item.about),
-                "was": [str(height) for height in item.was],
-                "would_be": [str(height) for height in item.would_be],
-            }
-            for item in trial.moved
-        ],
-        "balances": [
-            {
-                "code": item.code,
-                "was_micro_yuan": str(item.was_micro_yuan),
-                "would_be_micro_yuan": str(item.would_be_micro_yuan),
-                "difference_micro_yuan": str(item.would_be_micro_yuan - item.was_micro_yuan),
-            }
-            for item in trial.balances
-        ],
-    }
+            part = f" (the first {len(rows)} of {count})" if count > len(rows) else ""
+            show_table(title + part, columns, rows, as_json=False)

@@ -206,6 +206,10 @@ class AsyncClient:
         """The result of a query, now or after the block at a height, and its digest."""
         return await self.call(calls.get_statistic(query, at))
 
+    async def try_rules(self, changes: Mapping[str, int], last: int) -> Document:
+        """What the last blocks would have made of other rules."""
+        return await self.call(calls.try_rules(changes, last))
+
     async def get_proof(self, *path: str, **query: str) -> Document:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return await self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))

@@ -184,6 +184,13 @@ def get_statistic(query: str, at: int | None) -> Call[Document]:
     return Call("GET", path, _read_document, asked, wait_s=STATISTIC_S)
 
 
+def try_rules(changes: Mapping[str, int], last: int) -> Call[Document]:
+    """What the last blocks would have made of other rules."""
+    listed = ",".join(f"{name}:{integer}" for name, integer in sorted(changes.items()))
+    query = {"changes": listed, "last": str(last)}
+    return Call("GET", "/v1/rules/trial", _read_document, query, wait_s=STATISTIC_S)
+
+
 def join_path(*segments: str) -> str:
     """A path whose segments are encoded one by one."""
     return "/" + "/".join(quote(segment, safe="") for segment in segments)

@@ -196,6 +196,10 @@ class Client:
         """The result of a query, now or after the block at a height, and its digest."""
         return self.call(calls.get_statistic(query, at))
 
+    def try_rules(self, changes: Mapping[str, int], last: int) -> Document:
+        """What the last blocks would have made of other rules."""
+        return self.call(calls.try_rules(changes, last))
+
     def get_proof(self, *path: str, **query: str) -> Document:
         """A proof bundle; `path` are the segments after `/v1/proofs`."""
         return self.call(calls.get_document(calls.join_path("v1", "proofs", *path), query))

@@ -292,3 +292,15 @@ def test_ballots_have_records_of_their_own(world: World) -> None:
     assert len(world.layer.records) == 2
     approve(world, name, GUIZHOU)
     assert len(world.layer.records) == 2
+
+
+def test_what_a_ballot_may_not_look_like(world: World) -> None:
+    name = propose(world)
+    approve(world, name, GUIZHOU)
+    ballot, key = look(world, name), make_ballot_key(name)
+    check = BALLOTS.check
+    assert check is not None
+    assert list(check(key, ballot)) == []
+    assert list(check(key, {**ballot, "rejections": ballot["approvals"]}))
+    assert list(check(key, {**ballot, "state": "carried"}))
+    assert list(check(key, {**ballot, "closed_by": GUIZHOU}))

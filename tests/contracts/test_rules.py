@@ -7,6 +7,7 @@ from contracts.context import Context, Scope
 from contracts.errors import FoundingError
 from contracts.founding import compute_initial_records
 from contracts.rules import (
+    RULES,
     VERSION_1,
     apply_version,
     compute_bounds,
@@ -83,3 +84,12 @@ def test_a_chain_begins_with_rules_within_their_bounds() -> None:
     for changes in ({"sla_floor_1_bp": 10_001}, {"sla_floor_2_bp": 9_991}):
         with pytest.raises(FoundingError):
             compute_initial_records(make_founding(**changes))
+
+
+def test_what_a_version_may_not_look_like(world: World) -> None:
+    record, check = load_last(world.state), RULES.check
+    assert check is not None
+    assert list(check(make_rules_key(1), record)) == []
+    for name, integer in (("hold_epochs", 0), ("sla_floor_2_bp", 9_991)):
+        integers = {**record["integers"], name: integer}
+        assert list(check(make_rules_key(1), {**record, "integers": integers}))

@@ -83,3 +83,29 @@ def test_the_rules_in_force(suanlian: Suanlian, ask: Any, url: str) -> None:
     answer = suanlian("rules", "show", "--peer", url)
     assert "Rules of version 1" in answer.out
     assert "meter_epoch_ms" in answer.out
+
+
+def test_a_running_peer_tries_them_too(
+    ask: Any, suanlian: Suanlian, url: str, stopped: Path
+) -> None:
+    change = ("--change", "issued_limit_micro_yuan=10", "--last", PEER.store.height)
+    assert ask("rules", "try", *change, "--peer", url) == ask("rules", "try", *change)
+    answer = suanlian("rules", "try", *change, "--peer", url, "--most", 1)
+    assert answer.code == 0, answer.err
+    assert "the first 1 of" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--change", "printing_press=1"), "is no rule"),
+        (("--change", "hold_epochs=3", "--last", 10_001), "last: from 1 to 10000"),
+        (("--ballot", "ballot-" + "0" * 32 + "-0"), "no record has this key"),
+    ],
+)
+def test_what_a_running_peer_refuses(
+    suanlian: Suanlian, url: str, arguments: tuple[str, ...], message: str
+) -> None:
+    answer = suanlian("rules", "try", *arguments, "--peer", url)
+    assert answer.code == 1
+    assert message in answer.err
