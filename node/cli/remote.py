@@ -91,8 +91,10 @@ def read_signers(texts: Sequence[str]) -> list[NamedSigner]:
 def _read_signer(text: str) -> NamedSigner:
     name, separator, path = text.partition("=")
     if separator:
-        found = load_key(Path(path), *_SIGNING_ROLES)
-        if name == "bare":
+        # A root never acts; it signs beside the national node when another root replaces it.
+        is_bare = name == "bare"
+        found = load_key(Path(path), *_SIGNING_ROLES, *((Role.ROOT,) if is_bare else ()))
+        if is_bare:
             return NamedSigner(key_signer(found.key.public), found.key)
         if found.code and found.code != name:
             raise CommandError(f"{path} belongs to {found.code}, not to {name}")

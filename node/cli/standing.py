@@ -53,7 +53,10 @@ def show_status(
     standing = judge_standing(verify_bundle(data, trusted), name, at)
     if out is not None:
         write_file(out, data)
-    show_fields("Valid" if standing.is_valid else "Not valid", _describe(standing), as_json)
+    shown = _describe(standing)
+    if not as_json:
+        del shown["certificate"]
+    show_fields("Valid" if standing.is_valid else "Not valid", shown, as_json)
     if not standing.is_valid:
         raise typer.Exit(1)
 

@@ -16,9 +16,10 @@ from ledger.result import Result
 from ledger.state import Layer
 from ledger.transaction import Transaction, key_signer
 from node.api.server import ApiServer
+from node.cli.remote import read_signers
 from node.cli.values import read_data
 from node.client.parts import read_draft
-from node.errors import Refused
+from node.errors import NodeError, Refused
 from node.keys import Role, save_key
 from node.port import Status
 from tests.ledger import chain
@@ -277,3 +278,14 @@ def test_data_can_hold_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_that_is_no_draft(suanlian: Suanlian, tmp_path: Path, name: str) -> None:
     (tmp_path / "draft.json").write_text("{}")
     assert suanlian("tx", "show", tmp_path / name).code == 1
+
+
+def test_a_root_signs_beside_others_only(suanlian: Suanlian, tmp_path: Path) -> None:
+    path = tmp_path / "root.key"
+    assert suanlian("keys", "new", path, "--role", "root", "--code", chain.NATIONAL).code == 0
+    (signer,) = read_signers([f"bare={path}"])
+    assert signer.key is not None
+    assert signer.code == key_signer(signer.key.public)
+    for text in (str(path), f"{chain.NATIONAL}={path}"):
+        with pytest.raises(NodeError, match="root key"):
+            read_signers([text])
