@@ -19,7 +19,13 @@ from contracts.payload import Payload
 __all__ = ["Call", "CallError", "Due", "Failure", "Role", "require"]
 
 KEY_CLASS = "k"  # the class of a `key:` signer, which is no code
-STANDING_FAILURES = ("signer-unknown", "signer-revoked", "signer-suspended", "signer-expired")
+STANDING_FAILURES = (
+    "signer-unknown",
+    "signer-revoked",
+    "signer-suspended",
+    "signer-expired",
+    "signer-inactive",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,9 @@ class Role:
 class Call:
     """One kind of transaction.
 
-    `tolerates` lists the standings (suspended, expired) in which its signers may still act: old
-    business goes on, and what is expired may be renewed. `changes` and `events` are for people.
+    `tolerates` lists the standings (suspended, expired, inactive) in which its signers may still
+    act: old business goes on, what is expired may be renewed, and a node that is not active yet
+    prepares to be. `changes` and `events` are for people.
     """
 
     kind: str

@@ -32,8 +32,8 @@ them.
    naming the field; `missing-signer`. The payload has exactly the fields listed, all of them.
 2. In a block its signers are judged first, one after the other:
    {_STANDING}.
-   Calls that go on with old business, or renew what is expired, tolerate what they say. A `key:`
-   signer has no standing.
+   Calls that go on with old business, renew what is expired, or prepare a node that is not active
+   yet, tolerate what they say. A `key:` signer has no standing.
 3. Then the failures listed are checked in the order in which they stand. The first that applies is
    the transaction's code, and it changes nothing but its signers' `count` and `head`.
 4. Amounts are micro-yuan, units thousandths of a card or core, usage thousandth-unit seconds, times

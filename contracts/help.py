@@ -299,7 +299,7 @@ CALLS = (
         handler=open_case,
         changes="the case; the opener's account",
         events=("help.opened",),
-        tolerates=("suspended", "expired"),
+        tolerates=("suspended", "expired", "inactive"),
     ),
     Call(
         kind="help.answer",
@@ -310,7 +310,7 @@ CALLS = (
         handler=answer,
         changes="the case; the node's account",
         events=("help.answered",),
-        tolerates=("suspended", "expired"),
+        tolerates=("suspended", "expired", "inactive"),
     ),
     Call(
         kind="help.ask",
@@ -321,7 +321,7 @@ CALLS = (
         handler=ask,
         changes="the case; the opener's account",
         events=("help.asked",),
-        tolerates=("suspended", "expired"),
+        tolerates=("suspended", "expired", "inactive"),
     ),
     Call(
         kind="help.close",
@@ -336,7 +336,7 @@ CALLS = (
         handler=close,
         changes="the case; the actor's account",
         events=("help.closed",),
-        tolerates=("suspended", "expired"),
+        tolerates=("suspended", "expired", "inactive"),
     ),
 )
 

@@ -365,7 +365,7 @@ CALLS = (
         handler=rotate,
         changes="the identity; the actor's account",
         events=("identity.rotated",),
-        tolerates=("expired",),
+        tolerates=("expired", "inactive"),
     ),
     Call(
         kind="identity.name_successor",

@@ -30,7 +30,14 @@ from contracts.account import (
 from contracts.context import Context, Scope, Trail
 from contracts.errors import CallError, Failure
 from contracts.guards import guard_block
-from contracts.nodes import VALIDATORS_PREFIX, Node, compute_peers, compute_validators, get_node
+from contracts.nodes import (
+    VALIDATORS_PREFIX,
+    Node,
+    check_active,
+    compute_peers,
+    compute_validators,
+    get_node,
+)
 from contracts.payload import Payload
 from contracts.registry import CALLS, DUE, rebuild_derived
 from contracts.rules import load_current
@@ -170,6 +177,7 @@ def _execute_transaction(
         for signer in transaction.signers:
             if signer[0] != "k":
                 check_signer(ctx, signer, call.tolerates)
+                check_active(ctx, signer, call.tolerates)
         call.handler(ctx, payload)
     except (CallError, Failure) as error:
         return Result(Height(scope.height), index, transaction.id, error.code, (), ())

@@ -308,6 +308,7 @@ CALLS = (
         handler=connect,
         changes="the node; its account",
         events=("membership.connected",),
+        tolerates=("inactive",),
     ),
     Call(
         kind="identity.rotate_validator",
@@ -321,7 +322,7 @@ CALLS = (
         handler=rotate_validator,
         changes="the node; its account; the validator set",
         events=("identity.validator_rotated",),
-        tolerates=("expired",),
+        tolerates=("expired", "inactive"),
     ),
     Call(
         kind="identity.rotate_peer",
@@ -335,6 +336,6 @@ CALLS = (
         handler=rotate_peer,
         changes="the node; its account",
         events=("identity.peer_rotated",),
-        tolerates=("expired",),
+        tolerates=("expired", "inactive"),
     ),
 )

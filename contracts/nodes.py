@@ -14,7 +14,9 @@
    `liveness_blocks` blocks. A newcomer counts as a member, but not as alive.
 4. A connected node is activated by the block itself, and tried again every `activation_retry_ms`
    while too few are alive or its identity does not stand well.
-5. `through` is the regional node that an industry node is connected through; empty for others, and
+5. Until it is active a node prepares to be: it declares its profile, connects, renews its keys and
+   has help cases. It does nothing else in the name of its region or sector (`signer-inactive`).
+6. `through` is the regional node that an industry node is connected through; empty for others, and
    for those of the genesis.
 """
 
@@ -45,6 +47,7 @@ LIFE: Final = {
     (ACTIVE, "retire"): RETIRED,
     ("suspended", "retire"): RETIRED,
 }
+_WAITING: Final = (ADMITTED, "connected")
 STATUS_FAILURES: Final = {
     "too-few-validators": "no fewer than `minimum_validators` active validators are left",
     "too-few-live": "of the new validator set a quorum is alive, newcomers not counted",
@@ -123,6 +126,13 @@ def get_node(state: Reader, code: str) -> Node | None:
 def is_validator_key(ctx: Context, key: bytes) -> bool:
     """Whether a node, active or not, has this validator key."""
     return any(value["validator_key"] == key for _, value in ctx.scan(PREFIX))
+
+
+def check_active(ctx: Context, code: str, tolerates: tuple[str, ...]) -> None:
+    """Fail with `signer-inactive` where a node signs that is not active yet (rule 5)."""
+    if code[0] in "RI" and "inactive" not in tolerates:
+        node = NODES.get(ctx, NODES.make_key(code))
+        require(node is None or node["status"] not in _WAITING, "signer-inactive")
 
 
 def is_electoral(ctx: Context, code: str) -> bool:

@@ -280,6 +280,7 @@ CALLS = (
         handler=declare,
         changes="the node's declaration; its account",
         events=("standards.declared",),
+        tolerates=("inactive",),
     ),
 )
 TABLES = (STANDARDS, DECLARATIONS)

@@ -149,6 +149,6 @@ def test_declarations_are_sound() -> None:
         assert kind == call.kind
         assert len(set(call.failures)) == len(call.failures)
         assert not set(call.failures) & {*STANDING_FAILURES, "unknown-kind", "bad-data"}
-        assert set(call.tolerates) <= {"suspended", "expired"}
+        assert set(call.tolerates) <= {"suspended", "expired", "inactive"}
         roles = [role.optional for role in call.signers]
         assert roles == sorted(roles), "optional signers come last"

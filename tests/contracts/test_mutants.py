@@ -17,6 +17,7 @@ import pytest
 from contracts.call import STANDING_FAILURES
 from contracts.registry import CALLS, MODULES
 from tests.contracts.failures.cases import CASES, STRANGER, Attempt, Case
+from tests.contracts.newcomer import INDUSTRY_NODE, admit
 from tests.contracts.test_failures import MODULES as CASE_MODULES
 from tests.contracts.trade import Trade
 
@@ -111,8 +112,17 @@ def pay_as_stranger(_trade: Trade) -> Attempt:
     return STRANGER, {"amount_micro_yuan": 1, "reference": "", "to": STRANGER}
 
 
+def trade_before_connecting(trade: Trade) -> Attempt:
+    admit(trade.world, INDUSTRY_NODE)
+    policy = {"attestors": ["R"], "consumers": "anyone", "providers": "anyone", "sla_class": 0}
+    return INDUSTRY_NODE, policy
+
+
 # Failures of signers belong to no call; tests/contracts/test_call.py has them all.
-STANDING = {("settlement.pay", "signer-unknown"): [pay_as_stranger]}
+STANDING = {
+    ("settlement.pay", "signer-unknown"): [pay_as_stranger],
+    ("policy.set", "signer-inactive"): [trade_before_connecting],
+}
 
 
 def list_cases(code: str) -> list[tuple[str, str, Case]]:

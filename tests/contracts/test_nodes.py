@@ -6,11 +6,20 @@ from contracts import machine
 from contracts.invariants import check_invariants
 from contracts.nodes import LIFE, NODES, compute_quorum
 from contracts.rules import VERSION_1
+from ledger.codec import Value
 from ledger.result import Result
 from tests.contracts.failures.cases import SUSPENSION
 from tests.contracts.newcomer import HEBEI, INDUSTRY_NODE, admit, connection, declare
+from tests.contracts.public import case_data
 from tests.contracts.world import BEIJING, GUIZHOU, NATIONAL, REGIONS, SICHUAN, World
 
+POLICY: dict[str, Value] = {
+    "attestors": ["R"],
+    "consumers": "anyone",
+    "providers": "anyone",
+    "sla_class": 0,
+}
+POOL: dict[str, Value] = {"interface": "", "name": "一号池", "resource_class": ""}
 RETRY_MS = VERSION_1["activation_retry_ms"]
 
 
@@ -85,6 +94,27 @@ def test_an_industry_node_is_connected_through_a_region(world: World) -> None:
     node = world.value(NODES.make_key(INDUSTRY_NODE))
     assert (node["status"], node["through"]) == ("active", BEIJING)
     assert validators(world) == sorted(REGIONS)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "data"),
+    [
+        (INDUSTRY_NODE, "policy.set", POLICY),
+        (INDUSTRY_NODE, "pool.create", POOL),
+        (HEBEI, "pool.create", POOL),
+    ],
+)
+def test_a_node_acts_once_it_is_active(
+    world: World, code: str, kind: str, data: dict[str, Value]
+) -> None:
+    """What was checked at its connection cannot be gone round by never connecting."""
+    set_up(world, code)
+    assert world.run(kind, code, **data).code == "signer-inactive"
+    world.do("help.open", code, **case_data(node=NATIONAL))
+    connect(world, code, **({"through": BEIJING} if code[0] == "I" else {}))
+    assert status(world, code) == "connected"
+    assert world.run(kind, code, **data).code == "ok"  # the block activates it first
+    assert status(world, code) == "active"
 
 
 @pytest.mark.parametrize("step", ["admitted", "connected", "active", "suspended"])
