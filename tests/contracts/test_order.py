@@ -1,11 +1,11 @@
 """The order in which a call's failures are declared is the order in which they are checked.
 
 Every case of a failure is run with its guards watched: the lines of `require(...)`, of `if ...:
-raise Failure(...)` and of `compute_next(...)`. What was looked at before the call failed must not
-be declared after the code that it failed with: of a call that breaks both rules, the answer would
-then be the one that the declaration lists second. So this sees every pair of which one is checked
-on the way to the other; two codes that no case meets in one run have no order that anybody could
-tell. A code that is checked in several places counts from the first.
+raise Failure(...)` and, in handlers, of `compute_next(...)`. What was looked at before the call
+failed must not be declared after the code that it failed with: of a call that breaks both rules,
+the answer would then be the one that the declaration lists second. So this sees every pair of which
+one is checked on the way to the other; two codes that no case meets in one run have no order that
+anybody could tell. A code that is checked in several places counts from the first.
 """
 
 import sys
@@ -20,12 +20,13 @@ from contracts.errors import Failure
 from contracts.registry import CALLS
 from tests.contracts.failures.cases import CASES
 from tests.contracts.test_failures import MODULES
+from tests.contracts.test_mutant_steps import STEPS
 from tests.contracts.test_mutants import GUARDS
 from tests.contracts.trade import Trade
 
 assert MODULES
 LINES: dict[CodeType, dict[int, str]] = {}
-for _guard in GUARDS:
+for _guard in [*GUARDS, *STEPS]:
     _code = _guard.function.__code__
     LINES.setdefault(_code, {})[_code.co_firstlineno + _guard.line - 1] = _guard.code
 

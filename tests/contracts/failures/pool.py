@@ -7,6 +7,7 @@ from tests.contracts.failures.cases import (
     MISSING_RESOURCE,
     SUSPENSION,
     Attempt,
+    another,
     case,
 )
 from tests.contracts.public import make_pool, pool_data, register_industry
@@ -170,3 +171,10 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.set_up()
     return GUIZHOU, removal(make_pool(trade))
+
+
+@another("pool.remove", "not-member")
+def _(trade: Trade) -> Attempt:
+    pool = pooled(trade)
+    trade.world.do("pool.leave", PROVIDER, pool=pool, resource=RESOURCE)
+    return GUIZHOU, removal(pool)
