@@ -145,6 +145,7 @@ def activate(ctx: Context, call: Activate) -> None:
     # what must hold
     state = compute_next(LIFE, lease["state"], "activate")
     require(ctx.time_ms >= lease["starts_ms"], "too-early")
+    require(ctx.time_ms < lease["reserved_until_ms"], "window-over")
 
     # what changes
     rules = load_version(ctx, lease["rules"])
@@ -356,6 +357,7 @@ CALLS = (
             "not-party": "the signers are the sides of the lease that the call names",
             "wrong-state": "its life has this step from where it stands",
             "too-early": "its window has begun",
+            "window-over": "its window is not over, though the block has not seen to that yet",
         },
         handler=activate,
         changes="the lease; the provider's account",

@@ -262,6 +262,24 @@ def test_a_lease_whose_end_is_seen_after_its_last_receipt_is_closed_at_once(
     assert (trade.record["state"], trade.record["reason"]) == ("closed", "completed")
 
 
+def test_what_is_activated_after_its_window_would_never_end(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade.set_up()
+    trade.make_offer()
+    trade.take()
+    trade.dispatch()
+    world = trade.world
+    late_ms = trade.record["reserved_until_ms"] - world.time_ms
+    activation = world.make("lease.activate", PROVIDER, lease=trade.lease)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "MAX_DUE_ITEMS", 0)  # so many others are due
+        assert world.block(activation, after_ms=late_ms)[0].code == "window-over"
+    world.block()
+    assert trade.record["state"] == "failed"
+    assert trade.money == (10_000 * YUAN, 0, 0)
+
+
 def test_missing_receipts_are_given_up(trade: Trade) -> None:
     trade.start()
     world = trade.world
