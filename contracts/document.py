@@ -38,10 +38,11 @@ them.
    the transaction's code, and it changes nothing but its signers' `count` and `head`.
 4. Amounts are micro-yuan, units thousandths of a card or core, usage thousandth-unit seconds, times
    milliseconds since 1970, shares basis points. All are integers.
-5. A block does due work before its transactions, at most {MAX_DUE_ITEMS} items of each queue, in
-   the order of their time. *Working time* is block time less all gaps of more than {MAX_GAP_MS} ms
-   between two blocks; a gap is recorded as a due item with the event `clock.gap`. Then come the
-   turns of demands that wait for selection, within bounds of their own.
+5. A block does due work before its transactions, at most {MAX_DUE_ITEMS} items of each queue and
+   as many more as it has transactions, in the order of their time. *Working time* is block time
+   less all gaps of more than {MAX_GAP_MS} ms between two blocks; a gap is recorded as a due item
+   with the event `clock.gap`. Then come the turns of demands that wait for selection, within bounds
+   of their own.
 6. An event is about all parties, resources and objects that it concerns.
 7. Where a lease gives back what it holds and has a part of a voucher, the voucher changes beside
    what is listed, and, where something of it was spent or lapses, its issuer's account.

@@ -2,8 +2,10 @@
 
 1. Working time: a gap of more than a minute since the parent's block is recorded, and working time
    is block time less all gaps that ever were. The record changes only then.
-2. Due work comes first, in the order of its queues, at most `MAX_DUE_ITEMS` of each queue a block;
-   what is left goes on in the next block. What becomes due meanwhile waits for the next block.
+2. Due work comes first, in the order of its queues, at most `MAX_DUE_ITEMS` of each queue a block
+   and `DUE_ITEMS_OF_TRANSACTION` more for each of its transactions: so nobody makes what falls due
+   faster than it is done, and no deadline of others waits for long behind it. What is left goes on
+   in the next block. What becomes due meanwhile waits for the next block.
    At last the demands have their turns that wait for selection, in a queue of its own and within
    bounds of its own (see `contracts.selection`), so that neither holds up the other.
 3. Then each transaction in its order, in a layer of its own: committed when it is ok, dropped with
@@ -70,7 +72,8 @@ __all__ = [
     "resolve_key",
 ]
 
-MAX_DUE_ITEMS: Final = 128  # of each queue in one block
+MAX_DUE_ITEMS: Final = 128  # of each queue in one block without transactions
+DUE_ITEMS_OF_TRANSACTION: Final = 1  # of each queue, for each transaction in the block
 MAX_GAP_MS: Final = 60_000
 CLOCK_KEY: Final = make_key("clock")
 CLOCKS: Final = ("time", "working", SELECTION)
@@ -217,7 +220,8 @@ def _execute_due(scope: Scope, layer: Layer, block: BlockInput) -> list[Result]:
             execute(key, lambda ctx: DUE[action].handler(ctx, record_key))
             assert layer.get_derived(key) is None, "due work that stays due would never end"
 
-    for item in _list_due(scope, layer):
+    most = MAX_DUE_ITEMS + DUE_ITEMS_OF_TRANSACTION * len(block.transactions)
+    for item in _list_due(scope, layer, most):
         execute_due(*item)
     turns = _list_queue(layer, SELECTION, scope.time_ms, scope.rules["selection_items"])
     for turn in list(turns):
@@ -227,9 +231,9 @@ def _execute_due(scope: Scope, layer: Layer, block: BlockInput) -> list[Result]:
     return results
 
 
-def _list_due(scope: Scope, layer: Layer) -> list[tuple[bytes, str, bytes]]:
+def _list_due(scope: Scope, layer: Layer, most: int) -> list[tuple[bytes, str, bytes]]:
     now = {"time": scope.time_ms, "working": scope.working_ms}
-    return [item for clock in now for item in _list_queue(layer, clock, now[clock], MAX_DUE_ITEMS)]
+    return [item for clock in now for item in _list_queue(layer, clock, now[clock], most)]
 
 
 def _list_queue(

@@ -255,6 +255,7 @@ def test_a_lease_whose_end_is_seen_after_its_last_receipt_is_closed_at_once(
         trade.agree(epoch)
     with monkeypatch.context() as patched:
         patched.setattr(machine, "MAX_DUE_ITEMS", 0)  # so many others are due
+        patched.setattr(machine, "DUE_ITEMS_OF_TRANSACTION", 0)
         world.wait(HOUR_MS)
         trade.agree(3)
         assert trade.record["state"] == "active"
@@ -274,6 +275,7 @@ def test_what_is_activated_after_its_window_would_never_end(
     activation = world.make("lease.activate", PROVIDER, lease=trade.lease)
     with monkeypatch.context() as patched:
         patched.setattr(machine, "MAX_DUE_ITEMS", 0)  # so many others are due
+        patched.setattr(machine, "DUE_ITEMS_OF_TRANSACTION", 0)
         assert world.block(activation, after_ms=late_ms)[0].code == "window-over"
     world.block()
     assert trade.record["state"] == "failed"

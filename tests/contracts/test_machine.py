@@ -55,13 +55,31 @@ def test_due_work_is_bounded_and_goes_on(world: World) -> None:
         after_ms=29_000,
     )
     assert first[0].code == "insufficient-balance"
-    assert [result.index for result in first] == list(range(MAX_DUE_ITEMS + 1))
+    # The transaction, and one item more because of it.
+    assert [result.index for result in first] == list(range(MAX_DUE_ITEMS + 2))
     second = world.block()
-    assert len(second) == 10
+    assert len(second) == 9
     assert world.block() == []
     ids = [result.id for result in (*first, *second)]
     assert len(set(ids)) == len(ids)
     assert check_invariants(world.state) == []
+
+
+def test_nobody_makes_due_work_faster_than_it_is_done(world: World) -> None:
+    """Who keeps blocks full of what falls due at once holds up nobody's deadline."""
+    world.register(CONSUMER, BEIJING)
+    world.deposit(CONSUMER, 10_000)
+    honest_ms = world.time_ms + 12_000
+    world.do("market.demand", CONSUMER, **make_small_demand(world, honest_ms))
+    for _ in range(11):
+        data = make_small_demand(world, world.time_ms + 1_001)
+        calls = [world.make("market.demand", CONSUMER, **data) for _ in range(2 * MAX_DUE_ITEMS)]
+        world.block(*calls)
+    world.block()
+    waiting = [key for key, _ in world.state.scan_derived(make_key("due", "time"))]
+    at = len(make_key("due", "time"))
+    assert waiting
+    assert all(int.from_bytes(key[at : at + 8], "big") > honest_ms for key in waiting)
 
 
 def test_due_work_comes_in_the_order_of_its_time(world: World) -> None:
