@@ -101,9 +101,8 @@ def open_dispute(ctx: Context, call: Open) -> None:
     changed = replace_claim(lease, contested)
     LEASES.put(ctx, key, apply_ending(ctx, call.lease, changed))
     data = {"availability_bp": call.availability_bp, "used_unit_seconds": call.used_unit_seconds}
-    emit_dispute(
-        ctx, "dispute.opened", call.lease, changed, contested, evidence=call.evidence, **data
-    )
+    said = {"evidence": call.evidence, "note": call.note}
+    emit_dispute(ctx, "dispute.opened", call.lease, changed, contested, **said, **data)
 
 
 def add_evidence(ctx: Context, call: AddEvidence) -> None:
@@ -118,10 +117,11 @@ def add_evidence(ctx: Context, call: AddEvidence) -> None:
     require(given < MAX_EVIDENCE, "too-much-evidence")
 
     # what changes
-    heard: Receipt = {**claim, "dispute": hear(ctx, dispute, call.evidence, call.note)}
+    heard: Receipt = {**claim, "dispute": hear(ctx, dispute, call.evidence)}
     changed = replace_claim(lease, heard)
     LEASES.put(ctx, key, changed)
-    emit_dispute(ctx, "dispute.evidence", call.lease, changed, heard, evidence=call.evidence)
+    said = {"evidence": call.evidence, "note": call.note}
+    emit_dispute(ctx, "dispute.evidence", call.lease, changed, heard, **said)
 
 
 def concede(ctx: Context, call: Concede) -> None:
@@ -165,7 +165,7 @@ def _make_dispute(ctx: Context, lease: Lease, call: Open) -> Dispute:
         "accepted_unit_seconds": call.used_unit_seconds,
         "appellant": "",
         "deadline_ms": until_ms + rules["ruling_window_ms"],
-        "evidence": [_make_evidence(ctx, call.evidence, call.note)],
+        "evidence": [_make_evidence(ctx, call.evidence)],
         "evidence_until_ms": until_ms,
         "instance": INSTANCES[0] if local else INSTANCES[1],
         "opened_ms": ctx.time_ms,
@@ -175,13 +175,13 @@ def _make_dispute(ctx: Context, lease: Lease, call: Open) -> Dispute:
     }
 
 
-def _make_evidence(ctx: Context, digest: bytes, note: str) -> Evidence:
-    return {"digest": digest, "note": note, "party": ctx.actor}
+def _make_evidence(ctx: Context, digest: bytes) -> Evidence:
+    return {"digest": digest, "party": ctx.actor}
 
 
-def hear(ctx: Context, dispute: Dispute, digest: bytes, note: str) -> Dispute:
+def hear(ctx: Context, dispute: Dispute, digest: bytes) -> Dispute:
     """A dispute with one more document of the actor's."""
-    return {**dispute, "evidence": [*dispute["evidence"], _make_evidence(ctx, digest, note)]}
+    return {**dispute, "evidence": [*dispute["evidence"], _make_evidence(ctx, digest)]}
 
 
 def require_dispute(lease: Lease, epoch: int) -> tuple[Receipt, Dispute]:

@@ -5,7 +5,9 @@ Receipts lie in the record of their lease: those that are open, and the one sett
 1. A receipt freezes its whole claim out of the lease's hold (`contracts.claim`).
 2. While it is open: frozen + billed = claimed, cash and voucher together. Once settled nothing is
    frozen, and what was claimed and not billed has gone back to the hold.
-3. A contested receipt carries its dispute (`contracts.dispute`).
+3. A contested receipt carries its dispute (`contracts.dispute`). What was said in it stands in the
+   transactions and their events: the record of a lease is written anew by all that happens to it,
+   and stays small, however much is disputed.
 
 Life: open -> signed -> agreed | deemed | forfeited | contested -> ruled | agreed.
 """
@@ -60,7 +62,6 @@ class Evidence(TypedDict):
     """What one side laid before the arbiter; `digest` is the SHA-256 of a document."""
 
     digest: bytes
-    note: str
     party: str
 
 
@@ -69,7 +70,6 @@ class Ruling(TypedDict):
 
     availability_bp: int
     by: str
-    note: str
     used_unit_seconds: int
 
 

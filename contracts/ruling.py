@@ -96,7 +96,7 @@ def appeal(ctx: Context, call: Appeal) -> None:
     # what changes
     window_ms = load_version(ctx, lease["rules"])["decision_window_ms"]
     appealed: Dispute = {
-        **hear(ctx, dispute, call.evidence, call.note),
+        **hear(ctx, dispute, call.evidence),
         "appellant": ctx.actor,
         "deadline_ms": ctx.working_ms + window_ms,
         "instance": _get_next_instance(dispute),
@@ -105,7 +105,8 @@ def appeal(ctx: Context, call: Appeal) -> None:
     claim = {**claim, "dispute": appealed}
     changed = replace_claim(lease, claim)
     LEASES.put(ctx, key, changed)
-    emit_dispute(ctx, "dispute.appealed", call.lease, changed, claim, evidence=call.evidence)
+    said = {"evidence": call.evidence, "note": call.note}
+    emit_dispute(ctx, "dispute.appealed", call.lease, changed, claim, **said)
 
 
 def decide(ctx: Context, call: Rule) -> None:
@@ -140,7 +141,6 @@ def _make_ruling(ctx: Context, call: Rule) -> Ruling:
     return {
         "availability_bp": call.availability_bp,
         "by": ctx.actor,
-        "note": call.note,
         "used_unit_seconds": call.used_unit_seconds,
     }
 
@@ -167,7 +167,7 @@ def _apply_ruling(ctx: Context, key: bytes, call: Rule, lease: Lease, claim: Rec
     """Put a ruling on record; execute it if it is final."""
     figures = Figures(call.used_unit_seconds, call.availability_bp)
     data = {"availability_bp": call.availability_bp, "used_unit_seconds": call.used_unit_seconds}
-    emit_dispute(ctx, "dispute.ruled", call.lease, lease, claim, **data)
+    emit_dispute(ctx, "dispute.ruled", call.lease, lease, claim, note=call.note, **data)
     dispute = claim["dispute"]
     assert dispute is not None
     if dispute["state"] == "final":

@@ -6,7 +6,9 @@ from contracts.agreement import LEASES
 from contracts.dispute import MAX_EVIDENCE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
-from contracts.receipt import DISPUTE_LIFE, is_course
+from contracts.payload import MAX_NOTE
+from contracts.receipt import DISPUTE_LIFE, MAX_OPEN, is_course
+from ledger import codec
 from ledger.codec import Value
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, YUAN, Trade
 from tests.contracts.world import HOUR_MS, make_world
@@ -117,6 +119,26 @@ def test_both_sides_lay_evidence(trade: Trade) -> None:
     evidence = trade.record["open"][0]["dispute"]["evidence"]
     assert [item["party"] for item in evidence].count(PROVIDER) == MAX_EVIDENCE
     assert [item["party"] for item in evidence].count(CONSUMER) == MAX_EVIDENCE
+
+
+def test_a_lease_stays_small_however_much_is_said_of_it() -> None:
+    """All that happens to a lease writes its record anew: it must not cost more than it seems."""
+    trade = Trade(make_world())
+    trade.set_up(funds=3_000 * YUAN)
+    trade.make_offer()
+    trade.take(seconds=20 * 3600, hold_micro_yuan=1_000 * YUAN)
+    trade.dispatch()
+    trade.activate()
+    said = {"evidence": bytes(32), "lease": trade.lease, "note": "\N{GRINNING FACE}" * MAX_NOTE}
+    for epoch in range(MAX_OPEN):
+        trade.world.wait(HOUR_MS)
+        trade.submit(epoch)
+        accepted = {"availability_bp": 0, "used_unit_seconds": 0}
+        trade.world.do("dispute.open", CONSUMER, epoch=epoch, **accepted, **said)
+        for side in [PROVIDER] * MAX_EVIDENCE + [CONSUMER] * (MAX_EVIDENCE - 1):
+            trade.world.do("dispute.add_evidence", side, epoch=epoch, **said)
+    assert len(trade.record["open"]) == MAX_OPEN
+    assert len(codec.encode(trade.record)) < 32 * 1024
 
 
 def test_a_lower_availability_can_be_accepted(trade: Trade) -> None:
