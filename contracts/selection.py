@@ -76,6 +76,7 @@ class Stage:
     left: int
     facts: dict[str, Facts] = field(default_factory=dict)
     calendars: dict[str, Changes] = field(default_factory=dict)
+    peaks: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
 
     def load_facts(self, ctx: Context, name: str, key: bytes) -> Facts:
         """What there is to know of an offer."""
@@ -91,16 +92,23 @@ class Stage:
             known = self.calendars[subject] = list(list_changes(ctx, subject))
         return known
 
-    def forget(self, name: str, resource: str) -> None:
+    def compute_peak(self, ctx: Context, subject: str, window: tuple[int, int]) -> int:
+        """The most that is reserved of a subject in a window; many offers ask it of a resource."""
+        known = self.peaks.setdefault(subject, {})
+        if window not in known:
+            known[window] = compute_most(self.list_changes(ctx, subject), *window)
+        return known[window]
+
+    def forget(self, *subjects: str) -> None:
         """A lease was made: read the calendars again."""
-        self.calendars.pop(name, None)
-        self.calendars.pop(resource, None)
+        for subject in subjects:
+            self.calendars.pop(subject, None)
+            self.peaks.pop(subject, None)
 
     def compute_free(self, ctx: Context, name: str, facts: Facts, window: tuple[int, int]) -> int:
         """How many units can be had for a window."""
-        code = facts.offer["resource"]
-        sold = compute_most(self.list_changes(ctx, name), *window)
-        reserved = compute_most(self.list_changes(ctx, code), *window)
+        sold = self.compute_peak(ctx, name, window)
+        reserved = self.compute_peak(ctx, facts.offer["resource"], window)
         return min(facts.offer["units"] - sold, facts.resource["attested_units"] - reserved)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts import selection
 from contracts.account import make_account_key
 from contracts.agreement import LEASES
 from contracts.demand import DEMANDS
@@ -322,10 +323,35 @@ def test_the_best_of_an_earlier_turn_is_looked_at_again() -> None:
     assert find_leases(trade, demand)[0]["offer"] in offers[1:]
 
 
+def test_a_full_calendar_is_walked_once_however_many_offers_ask_it(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who fills a resource's calendar and offers it often cannot hold up blocks."""
+    walked = 0
+    compute_most = selection.compute_most
+
+    def count(changes: Any, *window: int) -> int:
+        nonlocal walked
+        walked += bool(changes)
+        return compute_most(changes, *window)
+
+    monkeypatch.setattr(selection, "compute_most", count)
+    trade.make_offer(price_micro_yuan=1)
+    starts_ms = trade.world.time_ms + HOUR_MS
+    trade.take(starts_ms=starts_ms, units=1)
+    for _ in range(20):
+        trade.make_offer(minimum_units=UNITS)
+    ahead = {"earliest_ms": starts_ms, "latest_ms": starts_ms, "minimum_units": UNITS}
+    demands = [select(trade, units=UNITS, seconds=3_600, **ahead) for _ in range(2)]
+    assert not any(find_leases(trade, demand) for demand in demands)
+    walked = 0
+    trade.world.block(after_ms=RETRY_MS + 5_000)
+    # The resource once, and once the offer of which something is reserved.
+    assert walked == 2
+
+
 def test_a_block_looks_at_so_many_candidates_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten demands of which each would walk along twenty offers that do not fit."""
-    from contracts import selection
-
     looked = 0
     compute_part = selection._Walk._compute_part
 
