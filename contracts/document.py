@@ -60,7 +60,7 @@ _VISIBILITY = f"""```
 {visibility.__doc__}```
 """
 _LIVES: tuple[tuple[str, Life], ...] = (
-    *((table.name.capitalize(), table.life) for table in TABLES if table.life is not None),
+    *((table.title, table.life) for table in TABLES if table.life is not None),
     ("Receipt of a lease", receipt.LIFE),
     ("Dispute of a receipt", receipt.DISPUTE_LIFE),
 )
@@ -180,7 +180,7 @@ def _describe_table(table: Table[Any]) -> str:
     key = "".join(f" `{part}` 0x00" for part in (table.name, *table.fields))
     derived = f" Derived tables: {_codes(table.derives)}." if table.derives else ""
     text = f"Key:{key}.{derived} For: {get_visibility(table.name)}.\n"
-    return _describe_layout(table.name.capitalize(), table.layout, text)
+    return _describe_layout(table.title, table.layout, text)
 
 
 def _describe_layout(name: str, layout: type, *lines: str) -> str:
@@ -202,12 +202,26 @@ def _describe_query(query: Query) -> str:
 
 def _list_rules(integers: Mapping[str, int]) -> str:
     rows = [
-        f"| `{name}` | {value} | {' to '.join(map(str, rule_set.compute_bounds(name)))} |"
-        for name, value in sorted(integers.items())
+        f"| `{name}` | {rule_set.MEANINGS[name]} | {integer} | {_show_integer(name, integer)} |"
+        f" {' to '.join(map(str, rule_set.compute_bounds(name)))} |"
+        for name, integer in sorted(integers.items())
     ]
     relations = [f"- {text}" for text, _ in rule_set.RELATIONS]
-    table = ["| rule | integer | bounds |", "|---|---|---|", *rows, ""]
-    return "\n".join([*table, "Between rules of one version:\n", *relations, ""])
+    head = ["| rule | what it says | integer | that is | bounds |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", "Between rules of one version:\n", *relations, ""])
+
+
+def _show_integer(name: str, integer: int) -> str:
+    """A rule as people say it; nothing where the integer says it itself."""
+    if name.endswith("_bp"):
+        return f"{integer // 100}.{integer % 100:02} %"
+    if name.endswith("_micro_yuan"):
+        return f"{integer // 10**6} yuan"
+    if name.endswith("_ms"):
+        units = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms"))
+        length_ms, unit = next(item for item in units if integer % item[0] == 0)
+        return f"{integer // length_ms} {unit}"
+    return ""
 
 
 def _list_contracts() -> Iterator[str]:

@@ -31,97 +31,156 @@ class RulesRecord(TypedDict):
     version: int
 
 
-VERSION_1: Final[Mapping[str, int]] = {
-    # How long a connected node waits before it is tried again whether it can take part.
-    "activation_retry_ms": 30_000,
-    # Registered capital that a construction entity needs at least.
-    "admission_capital_micro_yuan": 50_000_000 * 10**6,
-    # How many reviewers score an application before it may be admitted.
-    "admission_reviewers": 3,
-    # The least mean of their sums, of 400, with which it may be admitted.
-    "admission_score_minimum": 280,
-    # How long a matched lease may wait for its activation, in working time.
-    "activation_timeout_ms": 30 * 60_000,
-    # How long either side may appeal against a ruling, in working time.
-    "appeal_window_ms": 72 * 3_600_000,
-    # How long the proposal of a ballot stands open, in working time.
-    "ballot_window_ms": 14 * 86_400_000,
-    # How long a provider has to show a sample that it is asked for, in working time.
-    "challenge_window_ms": 2 * 3_600_000,
-    # How long a consumer may be silent on a provider's receipt, in working time.
-    "countersign_window_ms": 4 * 3_600_000,
-    # How long an instance has to decide on an appeal, in working time.
-    "decision_window_ms": 168 * 3_600_000,
-    # How long both sides of a dispute may lay evidence before the arbiter, in working time.
-    "evidence_window_ms": 72 * 3_600_000,
-    # How long a draft of an application stands before it is submitted.
-    "draft_window_ms": 90 * 86_400_000,
-    # How many drafts of applications a province, or the whole country, has at one time.
-    "drafts_per_place": 64,
-    # How long a node may be silent on a help case, in working time.
-    "help_answer_window_ms": 72 * 3_600_000,
-    # How long who asked may be silent on an answer before the case closes, in working time.
-    "help_close_window_ms": 7 * 24 * 3_600_000,
-    # How much of a lease must be held when it is made, in meter epochs.
-    "hold_epochs": 2,
-    # How long a node has to contain an incident before it counts as overdue, in working time.
-    "incident_window_ms": 24 * 3_600_000,
-    # What one bank may have issued at most; it keeps every sum of money within 63 bits.
-    "issued_limit_micro_yuan": 10**16,
-    # Of how many of the last blocks one must show that a validator is alive, at most 256.
-    "liveness_blocks": 128,
-    # The length of a meter epoch.
-    "meter_epoch_ms": 3_600_000,
-    # Below how many the active regional nodes may not be brought.
-    "minimum_validators": 4,
-    # How long after the end of an hour its regional node may report what it saw.
-    "monitoring_window_ms": 72 * 3_600_000,
-    # Whether every industry node needs the recommendation of an authority: 1 no, 2 yes.
-    "recommendation_required": 1,
-    # How long a provider may be silent on a refusal, in working time.
-    "refusal_answer_window_ms": 24 * 3_600_000,
-    # How long after activation a consumer may refuse what was delivered, in working time.
-    "refusal_window_ms": 10 * 60_000,
-    # How long regions consider the recovery of a lost or compromised root, in working time.
-    "root_notice_ms": 7 * 86_400_000,
-    # The share of the regional nodes that recovers a lost or compromised root.
-    "root_supermajority_bp": 8_000,
-    # How many blocks before they come into force new rules must be carried.
-    "rules_notice_blocks": 1_000,
-    # How long an instance has to rule once the evidence is there, in working time.
-    "ruling_window_ms": 168 * 3_600_000,
-    # How long an offer that can give nothing now stands aside at most.
-    "selection_aside_ms": 10 * 60_000,
-    # How many candidates the demands of one block look at.
-    "selection_candidates": 4_000,
-    # What raises the score of an offer: power that is not green, at most.
-    "selection_green_bp": 500,
-    # How many turns of demands, and returns of offers, one block has.
-    "selection_items": 64,
-    # What raises the score of an offer: each step of its latency class.
-    "selection_latency_bp": 200,
-    # The weight of the price itself in the score.
-    "selection_price_bp": 10_000,
-    # What raises the score of an offer: a PUE of 2 and above.
-    "selection_pue_bp": 1_000,
-    # What raises the score of an offer: a provider that failed each time.
-    "selection_record_bp": 2_000,
-    # How long a demand for which nothing was found waits for its next turn.
-    "selection_retry_ms": 60_000,
-    # How many candidates one turn looks at.
-    "selection_walk": 250,
-    # How long after its end a lease waits for the receipts that are missing, in working time.
-    "settlement_window_ms": 72 * 3_600_000,
-    # Credits on the bill of an epoch whose availability is below a floor, in basis points.
-    "sla_credit_1_bp": 2_000,
-    "sla_credit_2_bp": 3_000,
-    "sla_credit_3_bp": 5_000,
-    "sla_floor_1_bp": 9_990,
-    "sla_floor_2_bp": 9_900,
-    "sla_floor_3_bp": 9_500,
-    # What one regional node may have issued in vouchers at most, less what lapsed of them.
-    "voucher_limit_micro_yuan": 10**15,
+_RULES: Final[Mapping[str, tuple[int, str]]] = {
+    "activation_retry_ms": (
+        30_000,
+        "how long a connected node waits before it is tried again whether it can take part",
+    ),
+    "activation_timeout_ms": (
+        30 * 60_000,
+        "how long a matched lease may wait for its activation, in working time",
+    ),
+    "admission_capital_micro_yuan": (
+        50_000_000 * 10**6,
+        "registered capital that a construction entity needs at least",
+    ),
+    "admission_reviewers": (3, "how many reviewers score an application before it may be admitted"),
+    "admission_score_minimum": (
+        280,
+        "the least mean of their sums, of 400, with which it may be admitted",
+    ),
+    "appeal_window_ms": (
+        72 * 3_600_000,
+        "how long either side may appeal against a ruling, in working time",
+    ),
+    "ballot_window_ms": (
+        14 * 86_400_000,
+        "how long the proposal of a ballot stands open, in working time",
+    ),
+    "challenge_window_ms": (
+        2 * 3_600_000,
+        "how long a provider has to show a sample that it is asked for, in working time",
+    ),
+    "countersign_window_ms": (
+        4 * 3_600_000,
+        "how long a consumer may be silent on a provider's receipt, in working time",
+    ),
+    "decision_window_ms": (
+        168 * 3_600_000,
+        "how long an instance has to decide on an appeal, in working time",
+    ),
+    "draft_window_ms": (
+        90 * 86_400_000,
+        "how long a draft of an application stands before it is submitted",
+    ),
+    "drafts_per_place": (
+        64,
+        "how many drafts of applications a province, or the whole country, has at one time",
+    ),
+    "evidence_window_ms": (
+        72 * 3_600_000,
+        "how long both sides of a dispute may lay evidence before the arbiter, in working time",
+    ),
+    "help_answer_window_ms": (
+        72 * 3_600_000,
+        "how long a node may be silent on a help case, in working time",
+    ),
+    "help_close_window_ms": (
+        7 * 24 * 3_600_000,
+        "how long who asked may be silent on an answer before the case closes, in working time",
+    ),
+    "hold_epochs": (2, "how much of a lease must be held when it is made, in meter epochs"),
+    "incident_window_ms": (
+        24 * 3_600_000,
+        "how long a node has to contain an incident before it counts as overdue, in working time",
+    ),
+    "issued_limit_micro_yuan": (
+        10**16,
+        "what one bank may have issued at most; it keeps every sum of money within 63 bits",
+    ),
+    "liveness_blocks": (
+        128,
+        "of how many of the last blocks one must show that a validator is alive, at most 256",
+    ),
+    "meter_epoch_ms": (3_600_000, "the length of a meter epoch"),
+    "minimum_validators": (4, "below how many the active regional nodes may not be brought"),
+    "monitoring_window_ms": (
+        72 * 3_600_000,
+        "how long after the end of an hour its regional node may report what it saw",
+    ),
+    "recommendation_required": (
+        1,
+        "whether every industry node needs the recommendation of an authority: 1 no, 2 yes",
+    ),
+    "refusal_answer_window_ms": (
+        24 * 3_600_000,
+        "how long a provider may be silent on a refusal, in working time",
+    ),
+    "refusal_window_ms": (
+        10 * 60_000,
+        "how long after activation a consumer may refuse what was delivered, in working time",
+    ),
+    "root_notice_ms": (
+        7 * 86_400_000,
+        "how long regions consider the recovery of a lost or compromised root, in working time",
+    ),
+    "root_supermajority_bp": (
+        8_000,
+        "the share of the regional nodes that recovers a lost or compromised root",
+    ),
+    "rules_notice_blocks": (
+        1_000,
+        "how many blocks before they come into force new rules must be carried",
+    ),
+    "ruling_window_ms": (
+        168 * 3_600_000,
+        "how long an instance has to rule once the evidence is there, in working time",
+    ),
+    "selection_aside_ms": (
+        10 * 60_000,
+        "how long an offer that can give nothing now stands aside at most",
+    ),
+    "selection_candidates": (4_000, "how many candidates the demands of one block look at"),
+    "selection_green_bp": (
+        500,
+        "what raises the score of an offer: power that is not green, at most",
+    ),
+    "selection_items": (64, "how many turns of demands, and returns of offers, one block has"),
+    "selection_latency_bp": (
+        200,
+        "what raises the score of an offer: each step of its latency class",
+    ),
+    "selection_price_bp": (10_000, "the weight of the price itself in the score"),
+    "selection_pue_bp": (1_000, "what raises the score of an offer: a PUE of 2 and above"),
+    "selection_record_bp": (
+        2_000,
+        "what raises the score of an offer: a provider that failed each time",
+    ),
+    "selection_retry_ms": (
+        60_000,
+        "how long a demand for which nothing was found waits for its next turn",
+    ),
+    "selection_walk": (250, "how many candidates one turn looks at"),
+    "settlement_window_ms": (
+        72 * 3_600_000,
+        "how long after its end a lease waits for the receipts that are missing, in working time",
+    ),
+    "sla_credit_1_bp": (
+        2_000,
+        "credit on the bill of an epoch whose availability is below the first floor",
+    ),
+    "sla_credit_2_bp": (3_000, "credit below the second floor"),
+    "sla_credit_3_bp": (5_000, "credit below the third floor"),
+    "sla_floor_1_bp": (9_990, "availability below which an epoch has the first credit"),
+    "sla_floor_2_bp": (9_900, "availability below which it has the second credit"),
+    "sla_floor_3_bp": (9_500, "availability below which it has the third credit"),
+    "voucher_limit_micro_yuan": (
+        10**15,
+        "what one regional node may have issued in vouchers at most, less what lapsed of them",
+    ),
 }
+VERSION_1: Final[Mapping[str, int]] = {name: integer for name, (integer, _) in _RULES.items()}
+MEANINGS: Final[Mapping[str, str]] = {name: meaning for name, (_, meaning) in _RULES.items()}
 
 
 _COUNT_KEY: Final = make_key("rules_count")

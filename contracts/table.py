@@ -75,6 +75,11 @@ class Table(Generic[V]):
         """What every key of the table begins with."""
         return make_key(self.name)
 
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.name.replace("_", " ").capitalize()
+
     def make_key(self, *fields: str | bytes) -> bytes:
         """The key of a record."""
         return make_key(self.name, *fields)

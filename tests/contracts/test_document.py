@@ -4,6 +4,7 @@ from pathlib import Path
 
 from contracts.document import compute_document
 from contracts.registry import CALLS, DUE
+from contracts.rules import VERSION_1
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "spec" / "rules.md"
 
@@ -25,3 +26,28 @@ def test_every_field_has_a_meaning() -> None:
     for call in CALLS.values():
         for name, field in call.payload.model_fields.items():
             assert field.description, f"{call.kind} {name}"
+
+
+def test_every_rule_says_what_it_is() -> None:
+    text = compute_document()
+    for name, integer in VERSION_1.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` | ")]
+        _, _, meaning, says, shown, bounds, _ = (cell.strip() for cell in row.split("|"))
+        assert len(meaning.split()) > 3, name
+        assert says == str(integer)
+        assert bool(shown) == name.endswith(("_bp", "_ms", "_micro_yuan")), name
+        low, high = map(int, bounds.split(" to "))
+        assert low <= integer <= high
+
+
+def test_integers_are_shown_as_people_say_them() -> None:
+    text = compute_document()
+    for shown in (
+        "`admission_capital_micro_yuan` | registered capital that a construction entity needs at"
+        " least | 50000000000000 | 50000000 yuan |",
+        "| 9990 | 99.90 % |",
+        "| 14400000 | 4 h |",
+        "| 86400000 | 1 d |",
+        "| 600000 | 10 min |",
+    ):
+        assert shown in text
