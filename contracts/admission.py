@@ -10,8 +10,9 @@
    An authority over its place may do away with it; the bureau also with an application that was
    admitted and has no node, so that nobody keeps a region waiting.
 3. A region's application is endorsed by its own communications authority and by its own industry
-   authority. An industry node's is endorsed by either, of any place: always on the route
-   `recommended`, on the others too where the rule `recommendation_required` is 2 (1: it is not).
+   authority. An industry node's is endorsed by either, of its province, or of any place where it is
+   for the whole country: always on the route `recommended`, on the others too where the rule
+   `recommendation_required` is 2 (1: it is not).
 4. It is submitted by the applicant within a window, once it is endorsed and its entities qualify:
    the construction entity's capital is at least `admission_capital_micro_yuan`, the operating
    entity has a telecommunications licence or is a public institution and had no major serious
@@ -47,7 +48,7 @@ from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Note, Payload, TimeMs
 from contracts.table import Projection, Table
-from ledger.code import parse_code
+from ledger.code import NATIONWIDE, parse_code
 from ledger.record import make_key
 
 _COUNT_KEY: Final = make_key("round_count")
@@ -171,8 +172,8 @@ def endorse(ctx: Context, call: Endorse) -> None:
     role = get_role(ctx, ctx.actor)
     require(role in ENDORSERS, "not-authority")
     is_regional = application["route"] == REGIONAL
-    region = parse_code(ctx.actor).region
-    require(not is_regional or region == application["place"][:2], "outside-region")
+    is_local = parse_code(ctx.actor).region == application["place"][:2]
+    require(is_local or application["place"] == NATIONWIDE, "outside-region")
 
     # what must hold
     require(application["state"] == "draft", "wrong-state")
@@ -386,7 +387,7 @@ CALLS = (
         failures={
             **_UNKNOWN,
             "not-authority": "the actor is a communications or an industry authority",
-            "outside-region": "a region's application is endorsed by authorities of the region",
+            "outside-region": "they are of the application's province, unless it is nationwide",
             "wrong-state": "it is a draft",
             "already-endorsed": "no authority of this role endorsed it",
         },

@@ -128,7 +128,7 @@ def test_whether_an_industry_node_needs_a_recommendation(
     newcomer.draft(route=route, members=MEMBERS if route == "consortium" else [])
     assert newcomer.run("admission.submit", newcomer.applicant).code == submits
     if submits != "ok":
-        # Any local authority will do, and one is enough.
+        # It is for the whole country: an authority of any place will do, and one is enough.
         newcomer.do("admission.endorse", OTHER_AUTHORITY)
         assert newcomer.record["state"] == "endorsed"
         newcomer.submit()

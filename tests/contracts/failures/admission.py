@@ -1,6 +1,7 @@
 """What fails on the way from a draft to an application that was handed in."""
 
 from contracts.rules import VERSION_1
+from ledger.code import compose_code
 from ledger.codec import Value
 from tests.contracts.failures.cases import Attempt, another, case
 from tests.contracts.newcomer import (
@@ -89,6 +90,14 @@ def _(trade: Trade) -> Attempt:
 @case("admission.endorse", "outside-region")
 def _(trade: Trade) -> Attempt:
     return OTHER_AUTHORITY, {"application": Newcomer(trade.world).drafted().application}
+
+
+@another("admission.endorse", "outside-region")
+def _(trade: Trade) -> Attempt:
+    """An industry node of Hebei is recommended by authorities of Hebei."""
+    local = compose_code("I", "130000", "00021", "J")
+    draft = Newcomer(trade.world, local).drafted(route="recommended")
+    return OTHER_AUTHORITY, {"application": draft.application}
 
 
 @case("admission.endorse", "wrong-state")
