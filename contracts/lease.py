@@ -2,6 +2,7 @@
 
 1. A match is dispatched by the regional node of the resource's region, by an industry node inside
    its sector, or, where consumer and resource are of different regions, by both regional nodes.
+   What was agreed at the venue of an industry node, no other industry node dispatches.
 2. The provider activates it, not before its window and in time: else it expires by itself and all
    money goes back. Where an outage outlasts its whole window, nobody is at fault: the reason is
    `window-over`. Where nobody dispatched it, the reason is `not-dispatched`.
@@ -314,6 +315,7 @@ def _check_dispatchers(ctx: Context, lease: Lease) -> None:
     resource, consumer = lease["resource"], lease["consumer"]
     if first[0] == "I":
         require(first[7] == resource[7], "wrong-sector")
+        require(lease["venue"] in ("", first), "wrong-venue")
         require(not second, "wrong-region")
         return
     require(first[1:3] == resource[1:3], "wrong-region")
@@ -339,6 +341,7 @@ CALLS = (
         failures={
             "unknown-lease": "the lease exists",
             "wrong-sector": "an industry node is of the resource's sector",
+            "wrong-venue": "it was agreed at the industry node's own venue, or at none",
             "wrong-region": "the signers are of the regions that the call names",
             "second-region-missing": "across regions, both regional nodes sign",
             "wrong-state": "its life has this step from where it stands",

@@ -300,6 +300,14 @@ def test_an_industry_node_dispatches_in_its_sector(trade: Trade) -> None:
     assert trade.record["dispatchers"] == [INDUSTRY]
 
 
+def test_an_industry_node_dispatches_what_was_agreed_at_its_venue(trade: Trade) -> None:
+    trade.set_up().open_venue()
+    trade.make_offer(venue=INDUSTRY)
+    trade.take()
+    trade.world.do("lease.dispatch", INDUSTRY, lease=trade.lease, reference="")
+    assert trade.record["dispatchers"] == [INDUSTRY]
+
+
 def test_one_region_needs_one_signature(trade: Trade) -> None:
     trade.set_up(consumer=LOCAL_CONSUMER)
     trade.make_offer()

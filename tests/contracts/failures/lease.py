@@ -44,6 +44,17 @@ def _(trade: Trade) -> Attempt:
     return industry, {"lease": trade.lease, "reference": ""}
 
 
+@case("lease.dispatch", "wrong-venue")
+def _(trade: Trade) -> Attempt:
+    """Another industry node of the same letter."""
+    trade.set_up().open_venue()
+    trade.make_offer(venue=INDUSTRY)
+    trade.take()
+    industry = compose_code("I", "000000", "00022", "I")
+    trade.world.register(industry, NATIONAL)
+    return industry, {"lease": trade.lease, "reference": ""}
+
+
 @case("lease.dispatch", "wrong-region")
 def _(trade: Trade) -> Attempt:
     matched(trade)
