@@ -45,8 +45,8 @@ from tests.contracts.world import END_MS, GUIZHOU, NATIONAL, SICHUAN, MemoryStat
 
 SHANXI_INDUSTRY = compose_code("A", "140000", "00043")
 EPOCH_MS = 60_000
-EXAMPLES, STEPS = 50, 80
-ROUNDS = 4  # at most, of so many examples, until every kind has come about
+EXAMPLES, STEPS = 25, 80
+ROUNDS = range(2, 9)  # of so many examples, until every kind has come about
 FEW, MANY = 4, 16  # calls of a block
 # What a chance call cannot bring about, and why; tests of their own do.
 RARE: dict[str, str] = {}
@@ -225,12 +225,12 @@ def test_nothing_that_anybody_does_breaks_an_invariant(monkeypatch: pytest.Monke
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    for number in range(ROUNDS):
+    for number in range(max(ROUNDS)):
         Anything.round = number
         run_state_machine_as_test(Anything, settings=chosen)
         never = {kind: list_outcomes(kind) for kind in KINDS if not is_done(kind)}
         idle = sorted(set(DUE) - set(Anything.lapsed))
-        if not never and not idle:
+        if number + 1 in ROUNDS and not never and not idle:
             break
     assert not never, f"say in tests/contracts/plausible what these look like: {never}"
     assert not idle, f"this never falls due: {idle}"
