@@ -11,6 +11,7 @@
    validator key if it has one. It speaks a published interface profile, its conformance run passed.
    An industry node names the regional node that it is connected through. The next block then makes
    it active, if enough validators are alive.
+6. An active industry node may name another regional node, as when the one it named retires.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from contracts.certification import CERTIFICATE_FAILURES, check_certificate
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.nodes import NODES
-from contracts.payload import Der, NewCode, Payload, Registrant
+from contracts.payload import Der, NewCode, Payload, RegionalCode, Registrant
 from contracts.registration import check_place, is_block_taken, make_identity
 from contracts.standards import is_conformant
 from contracts.standing import IDENTITIES, ROOT_KEY, get_identity, make_identity_key
@@ -120,6 +121,12 @@ class Connect(Payload):
     ]
 
 
+class Reconnect(Payload):
+    """Another regional node that an industry node is connected through."""
+
+    through: RegionalCode
+
+
 def admit(ctx: Context, call: Admit) -> None:
     """Make an admitted applicant a node, which may connect."""
     # who may: the national node, which the declaration demands; the applicant's keys sign with it
@@ -205,6 +212,23 @@ def connect(ctx: Context, call: Connect) -> None:
     NODES.put(ctx, key, {**node, "through": call.through})
     nodes.apply_step(ctx, ctx.actor, "connect")
     ctx.emit("membership.connected", (ctx.actor, call.through), height=call.height)
+
+
+def reconnect(ctx: Context, call: Reconnect) -> None:
+    """Name another regional node that an industry node is connected through."""
+    # who may
+    key = NODES.make_key(ctx.actor)
+    node = NODES.get(ctx, key)
+    if node is None:
+        raise Failure("unknown-node")
+
+    # what must hold
+    before = node["through"]
+    require(call.through != before and _is_gateway(ctx, call.through), "wrong-gateway")
+
+    # what changes
+    NODES.put(ctx, key, {**node, "through": call.through})
+    ctx.emit("membership.reconnected", (ctx.actor, call.through, before), before=before)
 
 
 def _is_gateway(ctx: Context, through: str) -> bool:
@@ -309,6 +333,19 @@ CALLS = (
         changes="the node; its account",
         events=("membership.connected",),
         tolerates=("inactive",),
+    ),
+    Call(
+        kind="membership.reconnect",
+        title="Name another regional node that an industry node is connected through",
+        payload=Reconnect,
+        signers=(Role("industry node", "I"),),
+        failures={
+            "unknown-node": "the actor is a node",
+            "wrong-gateway": "it names an active regional node, and another than before",
+        },
+        handler=reconnect,
+        changes="the node; its account",
+        events=("membership.reconnected",),
     ),
     Call(
         kind="identity.rotate_validator",

@@ -96,6 +96,21 @@ def test_an_industry_node_is_connected_through_a_region(world: World) -> None:
     assert validators(world) == sorted(REGIONS)
 
 
+def test_an_industry_node_goes_on_through_another_region(world: World) -> None:
+    set_up(world, INDUSTRY_NODE)
+    connect(world, INDUSTRY_NODE, through=BEIJING)
+    world.block()
+    assert world.decide("revocation", BEIJING).code == "ok"
+    result = world.do("membership.reconnect", INDUSTRY_NODE, through=GUIZHOU)
+    assert result.events[0]["about"] == [INDUSTRY_NODE, GUIZHOU, BEIJING]
+    node = world.value(NODES.make_key(INDUSTRY_NODE))
+    assert (node["status"], node["through"]) == ("active", GUIZHOU)
+    assert world.layer is not None
+    assert len(world.layer.records) == 2
+    retired = world.run("membership.reconnect", INDUSTRY_NODE, through=BEIJING)
+    assert retired.code == "wrong-gateway"
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "data"),
     [

@@ -206,3 +206,18 @@ def _(trade: Trade) -> Attempt:
 @case("membership.connect", "unknown-root")
 def _(trade: Trade) -> Attempt:
     return connection(ready(trade).world, state_root=bytes(32))
+
+
+@case("membership.reconnect", "unknown-node")
+def _(trade: Trade) -> Attempt:
+    trade.world.register(INDUSTRY_NODE, NATIONAL)
+    return INDUSTRY_NODE, {"through": BEIJING}
+
+
+@case("membership.reconnect", "wrong-gateway")
+def _(trade: Trade) -> Attempt:
+    """It is connected through this one."""
+    signers, data = connection(ready(trade, INDUSTRY_NODE).world, INDUSTRY_NODE, through=BEIJING)
+    trade.world.do("membership.connect", signers, **data)
+    trade.world.block()
+    return INDUSTRY_NODE, {"through": BEIJING}

@@ -127,6 +127,14 @@ def connect(chance: Chance, data: Data) -> Sequence[str] | None:
     return (code, voice) if code[0] == "R" else (code,)
 
 
+@fits("membership.reconnect")
+def reconnect(chance: Chance, data: Data) -> Sequence[str] | None:
+    """An industry node that is active."""
+    industries = [code for code in chance.codes if code[0] == "I"]
+    data["through"] = chance.pick_code("R")
+    return (chance.one([code for code in industries if _get_status(chance, code) == "active"]),)
+
+
 def _get_status(chance: Chance, code: str) -> str:
     node = chance.world.value(b"node\x00" + code.encode() + b"\x00")
     return node["status"] if node else ""
