@@ -13,9 +13,11 @@
    quotes of providers, of which the consumer awards some. Its consumer can take for it always.
 5. It ends when all of it is met, when it is withdrawn, or by itself after `latest_ms`; then what is
    left of the budget goes back.
+6. A consumer has at most `MAX_DEMANDS` open at a time: a demand may cost next to nothing, and those
+   of all wait for their turns in one queue.
 
 Derived: an entry in a due queue, the turns of those that wait for selection in a queue of theirs,
-the object index.
+the object index, the sum `demand_count 0x00 consumer` of open demands.
 """
 
 from collections.abc import Iterator
@@ -35,7 +37,9 @@ from contracts.policy import CONSUMER_FAILURES, check_actor
 from contracts.resource import Resource
 from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
 from ledger.code import parse_code
+from ledger.record import make_key
 
+MAX_DEMANDS: Final = 4096  # open ones of one consumer
 LIFE: Final = {
     ("open", "withdraw"): "withdrawn",
     ("open", "expire"): "expired",
@@ -105,17 +109,24 @@ class WithdrawDemand(Payload):
     demand: DemandId
 
 
+def make_count_key(consumer: str) -> bytes:
+    """Derived: how many open demands a consumer has."""
+    return make_key("demand_count", consumer)
+
+
 def _project(key: bytes, demand: DemandRecord) -> Projection:
     name = key.split(b"\x00")[2].decode("ascii")
     entries: dict[bytes, object] = {make_object_key(name): key}
+    sums: dict[bytes, int] = {}
     if demand["state"] == "open":
+        sums[make_count_key(demand["consumer"])] = 1
         # Its window holds the moment `latest_ms` itself.
         ends_ms = demand["latest_ms"] + 1
         entries[make_due_key("time", ends_ms, "market.expire_demand", name)] = key
         if demand["retry_ms"]:
             retry_ms = demand["retry_ms"]
             entries[make_due_key("selection", retry_ms, "selection.match", name)] = key
-    return Projection(entries)
+    return Projection(entries, sums)
 
 
 def _check(key: bytes, demand: DemandRecord) -> Iterator[str]:
@@ -136,7 +147,7 @@ DEMANDS: Final[Table[DemandRecord]] = Table(
     DemandRecord,
     ("consumer", "id"),
     _project,
-    derives=("due", "object"),
+    derives=("demand_count", "due", "object"),
     life=LIFE,
     money=lambda _, demand: {"budgets": demand["held_micro_yuan"]},
     owner=get_owner,
@@ -215,6 +226,8 @@ def demand(ctx: Context, call: Demand) -> None:
     require(call.latest_ms > ctx.time_ms, "window-in-past")
     least = compute_cost(call.units, call.ceiling_micro_yuan, call.seconds * 1000)
     require(call.budget_micro_yuan >= least, "budget-too-small")
+    count = ctx.get_derived(make_count_key(ctx.actor)) or 0
+    require(count < MAX_DEMANDS, "too-many-demands")
     apply_debit(ctx, ctx.actor, call.budget_micro_yuan)
 
     # what changes
@@ -293,6 +306,7 @@ CALLS = (
             **CONSUMER_FAILURES,
             "window-in-past": "the window ends after the block's time",
             "budget-too-small": "the budget pays all of the demand at its ceiling",
+            "too-many-demands": f"the actor has fewer than {MAX_DEMANDS} open demands",
             "insufficient-balance": "the balance covers the amount",
         },
         handler=demand,

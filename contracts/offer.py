@@ -12,11 +12,14 @@
 3. What leases hold of a resource is never above what is attested of it, whatever offers say.
 4. It stands at a venue, whose policy admits it (see `policy`), or at none.
 5. An offer ends by itself when its window is over; its leases go on.
+6. Of one resource at most `MAX_OFFERS` are open at a time: an offer costs nothing, and all demands
+   of its class and region walk past it.
 
 Derived: the order books `book 0x00 shelf 0x00 venue or - 0x00 class 0x00 region 0x00 <static score,
 8 bytes> 0x00 offer id 0x00` of open offers, each under its own region and under 00 for any; on the
 shelf `all`, and on the shelf `now` unless it stepped aside (see `selection`). An entry in a due
-queue, and one in that of selection while it stands aside; the object index.
+queue, and one in that of selection while it stands aside; the object index; the sum
+`offer_count 0x00 resource` of open offers.
 """
 
 from collections.abc import Iterator
@@ -48,6 +51,7 @@ from contracts.table import Projection, Table, make_due_key, make_object_key
 from ledger.code import parse_code
 from ledger.record import make_key
 
+MAX_OFFERS: Final = 64  # open ones of one resource
 ANYWHERE: Final = "00"  # the region of the book that has the offers of all
 LIFE: Final = {("open", "withdraw"): "withdrawn", ("open", "expire"): "expired"}
 
@@ -113,6 +117,11 @@ def make_book_prefix(shelf: str, venue: str, resource_class: str, region: str) -
     return make_key("book", shelf, venue or "-", resource_class, region)
 
 
+def make_count_key(resource: str) -> bytes:
+    """Derived: how many open offers there are of a resource."""
+    return make_key("offer_count", resource)
+
+
 def _list_book_keys(name: str, offer: OfferRecord) -> Iterator[bytes]:
     fields = parse_code(offer["resource"])
     place = make_key(name)
@@ -125,13 +134,15 @@ def _list_book_keys(name: str, offer: OfferRecord) -> Iterator[bytes]:
 def _project(key: bytes, offer: OfferRecord) -> Projection:
     name = key.split(b"\x00")[2].decode("ascii")
     entries: dict[bytes, object] = {make_object_key(name): key}
+    sums: dict[bytes, int] = {}
     if offer["state"] == "open":
+        sums[make_count_key(offer["resource"])] = 1
         entries.update(dict.fromkeys(_list_book_keys(name, offer), key))
         if offer["aside_until_ms"]:
             until_ms = offer["aside_until_ms"]
             entries[make_due_key("selection", until_ms, "selection.give_back", name)] = key
         entries[make_due_key("time", offer["ends_ms"], "market.expire_offer", name)] = key
-    return Projection(entries)
+    return Projection(entries, sums)
 
 
 OFFERS: Final[Table[OfferRecord]] = Table(
@@ -139,7 +150,7 @@ OFFERS: Final[Table[OfferRecord]] = Table(
     OfferRecord,
     ("provider", "id"),
     _project,
-    derives=("book", "due", "object"),
+    derives=("book", "due", "object", "offer_count"),
     life=LIFE,
     capacity=lambda offer: offer["units"],
 )
@@ -165,6 +176,8 @@ def offer(ctx: Context, call: Offer) -> None:
     require(is_attested(ctx, resource), "not-attested")
     require(call.units <= resource["attested_units"], "over-attested")
     require(call.ends_ms > ctx.time_ms, "window-in-past")
+    count = ctx.get_derived(make_count_key(call.resource)) or 0
+    require(count < MAX_OFFERS, "too-many-offers")
 
     # what changes
     name = ctx.make_object_id("offer")
@@ -230,6 +243,7 @@ CALLS = (
             "not-attested": "the resource is attested as it is described now",
             "over-attested": "no more is offered than is attested",
             "window-in-past": "the window ends after the block's time",
+            "too-many-offers": f"the resource has fewer than {MAX_OFFERS} open offers",
         },
         handler=offer,
         changes="the offer; the provider's account",

@@ -44,6 +44,21 @@ def test_an_offer_is_in_the_book_until_it_ends(trade: Trade) -> None:
     assert trade.world.value(OFFERS.make_key(PROVIDER, trade.offer))["state"] == "withdrawn"
 
 
+def test_offers_and_demands_that_cost_nothing_are_bounded_and_make_room(trade: Trade) -> None:
+    for _ in range(offer.MAX_OFFERS - 1):
+        trade.make_offer()
+    assert trade.world.run("market.offer", PROVIDER, **trade.offer_data()).code == "too-many-offers"
+    trade.world.do("market.withdraw_offer", PROVIDER, offer=trade.offer)
+    trade.make_offer(ends_ms=trade.world.time_ms + 5_000)
+    trade.world.block(after_ms=10_000)
+    trade.make_offer()
+    assert trade.world.state.get_derived(offer.make_count_key(RESOURCE)) == offer.MAX_OFFERS
+    name = trade.demand()
+    assert trade.world.state.get_derived(demand.make_count_key(CONSUMER)) == 1
+    trade.world.do("market.withdraw_demand", CONSUMER, demand=name)
+    assert trade.world.state.get_derived(demand.make_count_key(CONSUMER)) is None
+
+
 def test_the_book_is_in_the_order_of_prices(trade: Trade) -> None:
     trade.make_offer(price_micro_yuan=PRICE + 1)
     trade.make_offer(price_micro_yuan=PRICE - 1)

@@ -1,6 +1,8 @@
 """Failures of offers, demands and takings."""
 
 from contracts.calendar import MAX_RESERVATIONS
+from contracts.demand import MAX_DEMANDS, make_count_key
+from contracts.offer import MAX_OFFERS
 from tests.contracts.failures.cases import (
     MISSING_RESOURCE,
     NO_DEMAND,
@@ -67,6 +69,14 @@ def _(trade: Trade) -> Attempt:
     return PROVIDER, trade.offer_data(starts_ms=START_MS - 10, ends_ms=START_MS)
 
 
+@case("market.offer", "too-many-offers")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    world, data = trade.world, trade.offer_data()
+    world.block(*(world.make("market.offer", PROVIDER, **data) for _ in range(MAX_OFFERS)))
+    return PROVIDER, data
+
+
 @case("market.withdraw_offer", "unknown-offer")
 def _(trade: Trade) -> Attempt:
     trade.set_up()
@@ -104,6 +114,15 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.set_up(funds=12 * PRICE - 1)
     return CONSUMER, trade.demand_data()
+
+
+@case("market.demand", "too-many-demands")
+def _(trade: Trade) -> Attempt:
+    trade.set_up()
+    data = trade.demand_data(ceiling_micro_yuan=1, seconds=1, units=1)
+    key = make_count_key(CONSUMER)
+    trade.world.state.derived[key] = MAX_DEMANDS  # so many were made before
+    return CONSUMER, data
 
 
 @case("market.withdraw_demand", "unknown-demand")
