@@ -16,7 +16,7 @@
    its successor. As long as the issuer is not active, the successor acts for it towards whatever it
    issued: it suspends, resumes, revokes, and signs new certificates, which then name it. `issuer`
    stays who gave the code out. Certificates stand unless they are revoked; nobody renews under the
-   key of a revoked issuer.
+   key of a revoked issuer, nor of a revoked successor; then another is to be named.
 8. `blocks` are the number blocks that an issuer may give out, [first, last] both included; only the
    national node allots them, and none overlap.
 """
@@ -269,7 +269,10 @@ def _find_certifier(ctx: Context, issuer: str) -> str:
     if identity["status"] == "active":
         return issuer
     successor = identity.get("successor", "")
-    return successor if successor or identity["status"] == "revoked" else issuer
+    heir = get_identity(ctx, successor) if successor else None
+    if heir is not None and heir["status"] != "revoked":
+        return successor
+    return "" if identity["status"] == "revoked" else issuer
 
 
 def _require_issued(ctx: Context, code: str) -> Identity:
@@ -359,7 +362,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor is the holder, or issued it, or succeeds who did",
             "identity-revoked": "the identity is not revoked",
-            "issuer-revoked": "its issuer is not revoked, or has a successor",
+            "issuer-revoked": "its issuer is not revoked, or has a successor that is not",
             **CERTIFICATE_FAILURES,
         },
         handler=rotate,

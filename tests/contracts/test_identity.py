@@ -205,6 +205,18 @@ def test_a_successor_acts_for_what_another_issued(world: World) -> None:
     assert check_invariants(world.state) == []
 
 
+def test_nobody_renews_under_the_key_of_a_revoked_successor(world: World) -> None:
+    provider = compose_code("P", "510100", "0D001", "I")
+    world.register(provider, SICHUAN)
+    assert world.decide("retirement", SICHUAN, proposer=SICHUAN).code == "ok"
+    world.do("identity.name_successor", NATIONAL, issuer=SICHUAN, successor=GUIZHOU)
+    leaked = world.value(make_identity_key(GUIZHOU))
+    world.given((make_identity_key(GUIZHOU), {**leaked, "status": "revoked"}))
+    assert rotate(world, provider, GUIZHOU, provider, make_keys("late")) == "issuer-revoked"
+    world.do("identity.name_successor", NATIONAL, issuer=SICHUAN, successor=BEIJING)
+    assert rotate(world, provider, BEIJING, provider, make_keys("renewed")) == "ok"
+
+
 def test_an_issuer_that_is_back_acts_for_itself(world: World) -> None:
     provider = compose_code("P", "510100", "0D001", "I")
     world.register(provider, SICHUAN)
