@@ -8,6 +8,8 @@
 3. A code stands once for ever, and one regional node stands for a region.
 4. A registration or rotation is signed by the new key itself; the certificate names both codes and
    that key, is signed by the issuer and valid now.
+   The issuer may sign instead of a holder that lost its key; not so of a regional node that votes:
+   whoever speaks for it has its vote, so a ballot suspends it first.
 5. Only the issuer or the national node changes a status; what the national node suspended only it
    resumes. Revocation is final. Each change names its actor and its reason. That of a regional node
    which votes, or is suspended from voting, is changed by a ballot only (see `ballot`).
@@ -215,6 +217,7 @@ def rotate(ctx: Context, call: Rotate) -> None:
         raise Failure("unknown-identity")
     is_own = ctx.actor == call.code
     require(is_own or ctx.actor == _find_certifier(ctx, identity["issuer"]), "not-issuer")
+    require(is_own or not nodes.is_voting(ctx, call.code), "needs-ballot")
 
     # what must hold
     require(identity["status"] != "revoked", "identity-revoked")
@@ -361,6 +364,7 @@ CALLS = (
         failures={
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor is the holder, or issued it, or succeeds who did",
+            "needs-ballot": "of a regional node that votes the actor is the node itself",
             "identity-revoked": "the identity is not revoked",
             "issuer-revoked": "its issuer is not revoked, or has a successor that is not",
             **CERTIFICATE_FAILURES,

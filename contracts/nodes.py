@@ -141,6 +141,12 @@ def is_electoral(ctx: Context, code: str) -> bool:
     return node is not None and node["status"] in (ACTIVE, "suspended")
 
 
+def is_voting(ctx: Context, code: str) -> bool:
+    """Whether a code is that of a regional node that votes now."""
+    node = NODES.get(ctx, NODES.make_key(code)) if code[0] == "R" else None
+    return node is not None and node["status"] == ACTIVE
+
+
 def apply_step(ctx: Context, code: str, event: str) -> None:
     """One step of a node's life; fails with `wrong-state` or `STATUS_FAILURES`.
 

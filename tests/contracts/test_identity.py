@@ -217,6 +217,16 @@ def test_nobody_renews_under_the_key_of_a_revoked_successor(world: World) -> Non
     assert rotate(world, provider, BEIJING, provider, make_keys("renewed")) == "ok"
 
 
+def test_the_national_node_takes_no_vote_over_with_a_new_key(world: World) -> None:
+    key = make_keys("of the national node")
+    assert rotate(world, SICHUAN, NATIONAL, NATIONAL, key) == "needs-ballot"
+    assert rotate(world, SICHUAN, NATIONAL, SICHUAN, make_keys("its own")) == "ok"
+    # A node that lost its key is suspended by a ballot, gets a new one, and is resumed by a ballot.
+    assert world.decide("suspension", SICHUAN).code == "ok"
+    assert rotate(world, SICHUAN, NATIONAL, NATIONAL, make_keys("after the loss")) == "ok"
+    assert world.decide("resumption", SICHUAN).code == "ok"
+
+
 def test_an_issuer_that_is_back_acts_for_itself(world: World) -> None:
     provider = compose_code("P", "510100", "0D001", "I")
     world.register(provider, SICHUAN)

@@ -194,6 +194,11 @@ def _(trade: Trade) -> Attempt:
     return rotation(trade, PROVIDER, GUIZHOU, BEIJING, make_keys("new"))
 
 
+@case("identity.rotate", "needs-ballot")
+def _(trade: Trade) -> Attempt:
+    return rotation(trade, GUIZHOU, NATIONAL, NATIONAL, make_keys("of the national node"))
+
+
 @case("identity.rotate", "identity-revoked")
 def _(trade: Trade) -> Attempt:
     trade.world.register(PROVIDER, GUIZHOU)
