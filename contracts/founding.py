@@ -249,6 +249,7 @@ def _make_node(founder: FounderLike, identity: Certificate) -> NodeRecord:
         "peer_endpoint": founder.peer_endpoint,
         "peer_key": peer.public_key,
         "rules": RULES_VERSION,
+        "sector": "",
         "status": ACTIVE,
         "through": "",
         "validator_key": founder.validator_key or b"",

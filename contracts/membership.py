@@ -163,6 +163,7 @@ def admit(ctx: Context, call: Admit) -> None:
         "peer_endpoint": call.peer_endpoint,
         "peer_key": peer.public_key,
         "rules": ctx.rules.version,
+        "sector": application["sector"],
         "status": nodes.ADMITTED,
         "through": "",
         "validator_key": validator_key or b"",

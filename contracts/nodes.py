@@ -2,7 +2,7 @@
 
     key    node 0x00 code 0x00
     value  {"activates_ms", "http_endpoint", "peer_certificate", "peer_endpoint", "peer_key",
-            "rules", "status", "through", "validator_key"}
+            "rules", "sector", "status", "through", "validator_key"}
 
 1. A node is admitted, then connected once it has shown that it runs, then active; it may be
    suspended and resumed, and retires for ever from wherever it stands. What ends or stops its
@@ -16,8 +16,9 @@
    while too few are alive or its identity does not stand well.
 5. Until it is active a node prepares to be: it declares its profile, connects, renews its keys and
    has help cases. It does nothing else in the name of its region or sector (`signer-inactive`).
-6. `through` is the regional node that an industry node is connected through; empty for others, and
-   for those of the genesis.
+6. `through` is the regional node that an industry node is connected through, `sector` the named
+   sector that it applied for, of which one letter has many; empty for others, and for those of the
+   genesis.
 """
 
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class NodeRecord(TypedDict):
     peer_endpoint: str
     peer_key: bytes
     rules: int
+    sector: str
     status: str
     through: str
     validator_key: bytes

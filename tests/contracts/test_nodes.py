@@ -93,6 +93,7 @@ def test_an_industry_node_is_connected_through_a_region(world: World) -> None:
     world.block()
     node = world.value(NODES.make_key(INDUSTRY_NODE))
     assert (node["status"], node["through"]) == ("active", BEIJING)
+    assert node["sector"] == "artificial-intelligence"  # which the letter J does not say
     assert validators(world) == sorted(REGIONS)
 
 
