@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from contracts.text import is_printable
 from ledger.code import is_code
 from ledger.primitives import MAX_AMOUNT
 
@@ -41,7 +42,7 @@ def _of_class(classes: str) -> Callable[[str], str]:
 
 
 def _is_plain(text: str) -> str:
-    if not text.isprintable():
+    if not is_printable(text):
         raise ValueError("has characters that cannot be printed")
     return text
 

@@ -28,6 +28,7 @@ from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Document, Label, Name, Note, Payload, TimeMs
 from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.text import is_printable
 from ledger.codec import Value
 from ledger.record import make_key
 
@@ -72,7 +73,7 @@ class NoticeRecord(TypedDict):
 
 
 def _is_text(text: str) -> str:
-    if not all(line.isprintable() for line in text.split("\n")):
+    if not is_printable(text.replace("\n", "")):
         raise ValueError("has characters that cannot be printed")
     return text
 
