@@ -3,7 +3,9 @@
 1. The consumer, the regional nodes of both regions and auditors ask the provider for one sample,
    by its index, of a receipt that is open or of the one that was settled last. At most
    `MAX_PENDING` questions of a lease wait at a time, and a receipt takes at most `MAX_ASKED` in
-   all: so nobody keeps a receipt, or a lease, from its end by asking.
+   all: so nobody keeps a receipt, or a lease, from its end by asking. For monitors, who are all but
+   the consumer, it is twice as many: so no consumer leaves them nothing to ask, who may be the
+   provider's friend.
 2. The provider answers with the sample, a leaf of at most `MAX_LEAF` bytes, and its inclusion path
    (RFC 9162), which must lead to the root that the receipt had when it was asked.
 3. While a question about a receipt waits, silence of the consumer does not agree to it. After the
@@ -42,6 +44,7 @@ from ledger.merkle import MAX_PATH, compute_leaf_hash, verify_inclusion
 
 MAX_PENDING: Final = 4
 MAX_ASKED: Final = 8
+SHARE_OF_MONITORS: Final = 2
 MAX_LEAF: Final = 4096
 
 
@@ -79,7 +82,9 @@ def ask(ctx: Context, call: Ask) -> None:
     require(call.index < receipt["samples_count"], "wrong-leaf")
     waits = any(_is_about(challenge, call) for challenge in lease["challenges"])
     require(not waits, "already-asked")
-    few = len(lease["challenges"]) < MAX_PENDING and receipt["asked"] < MAX_ASKED
+    share = 1 if ctx.actor == lease["consumer"] else SHARE_OF_MONITORS
+    pending, asked = len(lease["challenges"]), receipt["asked"]
+    few = pending < share * MAX_PENDING and asked < share * MAX_ASKED
     require(few, "too-many-challenges")
 
     # what changes
@@ -92,13 +97,13 @@ def ask(ctx: Context, call: Ask) -> None:
         "samples_count": receipt["samples_count"],
         "samples_root": receipt["samples_root"],
     }
-    asked: Receipt = {**receipt, "asked": receipt["asked"] + 1}
+    questioned: Receipt = {**receipt, "asked": asked + 1}
     settled = lease["receipt"] is receipt
     changed: Lease = {
         **lease,
         "challenges": [*lease["challenges"], challenge],
-        "open": lease["open"] if settled else replace_open(lease["open"], asked),
-        "receipt": asked if settled else lease["receipt"],
+        "open": lease["open"] if settled else replace_open(lease["open"], questioned),
+        "receipt": questioned if settled else lease["receipt"],
     }
     LEASES.put(ctx, key, changed)
     data = {"epoch": call.epoch, "index": call.index, "deadline_ms": challenge["deadline_ms"]}
@@ -199,7 +204,8 @@ CALLS = (
             "wrong-leaf": "the receipt counts so many samples",
             "already-asked": "no question for this sample waits",
             "too-many-challenges": f"fewer than {MAX_PENDING} questions of the lease wait, "
-            f"and the receipt was asked about fewer than {MAX_ASKED} times",
+            f"and the receipt was asked about fewer than {MAX_ASKED} times; for others than the "
+            "consumer twice as many",
         },
         handler=ask,
         changes="the lease; the actor's account",

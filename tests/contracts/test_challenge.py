@@ -185,6 +185,19 @@ def test_questions_are_bounded(trade: Trade) -> None:
     assert ask(trade, 0).code == "too-many-challenges"
 
 
+def test_no_consumer_leaves_monitors_nothing_to_ask(trade: Trade) -> None:
+    """Provider and consumer may be friends, and ask and answer what they like."""
+    trade.world.register(AUDITOR, NATIONAL)
+    for index in range(MAX_ASKED):
+        assert ask(trade, index).code == "ok"
+        assert answer(trade, index).code == "ok"
+    for index in range(MAX_PENDING):
+        assert ask(trade, index, GUIZHOU).code == "ok"
+    for index in range(MAX_PENDING, 2 * MAX_PENDING):
+        assert ask(trade, index, AUDITOR).code == "ok"
+    assert ask(trade, MAX_ASKED, AUDITOR).code == "too-many-challenges"
+
+
 def test_a_voucher_is_told_what_it_spent_when_the_last_answer_closes_the_lease() -> None:
     trade = Trade().set_up()
     trade.make_offer()
