@@ -12,7 +12,7 @@ from contracts import receipt, standards, visibility
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
-from contracts.machine import MAX_DUE_ITEMS, MAX_GAP_MS
+from contracts.machine import BROKEN, MAX_DUE_ITEMS, MAX_GAP_MS
 from contracts.needs import Needs
 from contracts.payload import Document, Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
@@ -35,7 +35,9 @@ them.
    Calls that go on with old business, renew what is expired, or prepare a node that is not active
    yet, tolerate what they say. A `key:` signer has no standing.
 3. Then the failures listed are checked in the order in which they stand. The first that applies is
-   the transaction's code, and it changes nothing but its signers' `count` and `head`.
+   the transaction's code, and it changes nothing but its signers' `count` and `head`. So does
+   `{BROKEN}`, the code of a transaction that would break an invariant: a fault of these
+   rules, not of its signers.
 4. Amounts are micro-yuan, units thousandths of a card or core, usage thousandth-unit seconds, times
    milliseconds since 1970, shares basis points. All are integers.
 5. A block does due work before its transactions, at most {MAX_DUE_ITEMS} items of each queue and

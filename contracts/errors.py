@@ -7,7 +7,7 @@
 
 All blame the input. A CallError is for ever; after a Failure the same call may succeed later.
 
-    BrokenInvariant             a block that no rules may make: a fault of ours, and nobody goes on
+    BrokenInvariant             due work that no rules may do: a fault of ours, and nobody goes on
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class FoundingError(ContractError):
 
 
 class BrokenInvariant(Exception):
-    """Executing a block came to what must never be; whoever meets it stops, loudly."""
+    """Due work came to what must never be; whoever meets it stops, loudly."""
 
     def __init__(self, height: int, wrong: Sequence[str]) -> None:
         super().__init__(f"block {height} breaks what must always hold: {'; '.join(wrong)}")

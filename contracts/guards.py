@@ -1,4 +1,4 @@
-"""The cheap invariants, part of the validity of every block: they look at what it changed.
+"""The cheap invariants, part of the validity of every block: they look at what items changed.
 
 1. Money: what the changed records have together, by the declarations of their tables, changed by
    nothing; no bucket is negative.
@@ -7,9 +7,9 @@
 3. Lives: every version of a record is a step of its life, and an end is final.
 4. Each changed record holds its table's own equations.
 
-What they find is a fault of the rules themselves, which no input may cause: a block that breaks one
-is proposed by nobody and voted for by nobody, and the peer stops (`BrokenInvariant`). The cost is
-one look at each changed record, and one walk through the calendar of a subject that was sold.
+What they find is a fault of the rules themselves, which no input should cause. The machine asks
+them of each transaction and of each due item (its rule 6). The cost is one look at each changed
+record, and one walk through the calendar of a subject that was sold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from contracts.calendar import DERIVED as CALENDAR
 from contracts.calendar import compute_course
-from contracts.errors import BrokenInvariant
 from contracts.life import compute_terminal
 from contracts.registry import BY_NAME, TABLES, find_table
 from contracts.table import ISSUED, Table, get_last_field, get_table_name, make_object_key
@@ -44,15 +43,8 @@ class _Steps:
 _STEPS: Final = {table.name: _Steps(table) for table in TABLES if table.life is not None}
 
 
-def guard_block(before: Reader, layer: Layer, height: int, time_ms: int) -> None:
-    """Raise BrokenInvariant if a block's changes break what must always hold."""
-    wrong = check_changes(before, layer, time_ms)
-    if wrong:
-        raise BrokenInvariant(height, wrong)
-
-
 def check_changes(before: Reader, layer: Layer, time_ms: int) -> list[str]:
-    """What is wrong with the changes of a block on the state before it; nothing, if all is well."""
+    """What is wrong with the changes of an item, or of a whole block, on the state before it."""
     return [
         *_check_records(before, layer),
         *_check_capacity(before, layer, time_ms),

@@ -15,7 +15,9 @@
    transaction signed. A `key:` signer has no account.
 5. Results are those of the transactions in order, then those of the due items in the order of their
    execution; their indexes go on, and their id is the SHA-256 of the due key.
-6. Last the guards look at what changed: a block that breaks an invariant is made by nobody.
+6. The guards look at what each item changed. A transaction that breaks what must always hold fails
+   with `broken-invariant` and changes nothing, so that a fault of a rule costs its call, not the
+   chain. Due work that does so stops the peer: it would come again in every block.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +32,8 @@ from contracts.account import (
     make_account_key,
 )
 from contracts.context import Context, Scope, Trail
-from contracts.errors import CallError, Failure
-from contracts.guards import guard_block
+from contracts.errors import BrokenInvariant, CallError, Failure, require
+from contracts.guards import check_changes
 from contracts.nodes import (
     VALIDATORS_PREFIX,
     Node,
@@ -54,6 +56,7 @@ from ledger.state import Layer, Reader
 from ledger.transaction import Transaction
 
 __all__ = [
+    "BROKEN",
     "MAX_DUE_ITEMS",
     "VALIDATORS_PREFIX",
     "BlockInput",
@@ -72,6 +75,7 @@ __all__ = [
     "resolve_key",
 ]
 
+BROKEN: Final = "broken-invariant"
 MAX_DUE_ITEMS: Final = 128  # of each queue in one block without transactions
 DUE_ITEMS_OF_TRANSACTION: Final = 1  # of each queue, for each transaction in the block
 MAX_GAP_MS: Final = 60_000
@@ -133,7 +137,6 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
         for index, transaction in enumerate(block.transactions)
     ]
     _fold_accounts(scope, layer, block.transactions, results)
-    guard_block(parent, layer, block.height, block.time_ms)
     return BlockOutput(layer, results + due)
 
 
@@ -182,6 +185,7 @@ def _execute_transaction(
                 check_signer(ctx, signer, call.tolerates)
                 check_active(ctx, signer, call.tolerates)
         call.handler(ctx, payload)
+        require(not check_changes(layer, inner, scope.time_ms), BROKEN)
     except (CallError, Failure) as error:
         return Result(Height(scope.height), index, transaction.id, error.code, (), ())
     inner.commit()
@@ -208,6 +212,9 @@ def _execute_due(scope: Scope, layer: Layer, block: BlockInput) -> list[Result]:
         index = len(block.transactions) + len(results)
         ctx = Context(scope, Layer(layer), index, sha256(key), ())
         handler(ctx)
+        wrong = check_changes(layer, ctx.layer, scope.time_ms)
+        if wrong:
+            raise BrokenInvariant(scope.height, wrong)
         ctx.layer.commit()
         results.append(_make_result(ctx))
 

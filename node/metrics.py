@@ -97,6 +97,11 @@ class _Parts(Collector):
             ("suanlian_garbage", "Connections ended for garbage", network.garbage),
             ("suanlian_fetches", "Bodies of certified blocks fetched", counters.fetches),
             ("suanlian_double_signed", "Evidence of double signing", counters.double_signed),
+            (
+                "suanlian_broken_invariants",
+                "Transactions that would have broken an invariant",
+                counters.broken_invariants,
+            ),
             ("suanlian_epoch_changes", "Epochs begun", counters.epoch_changes),
         ):
             metrics.append(CounterMetricFamily(name, text, value))

@@ -22,6 +22,7 @@ from consensus.event import Received, Started, Synced
 from consensus.message import CertificateMessage, decode_message
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
+from contracts import machine
 from ledger.block import Block, decode_header
 from ledger.crypto import Domain, Purpose, SigningKey
 from ledger.genesis import Genesis
@@ -76,6 +77,7 @@ class Counters:
     fetches: int = 0
     nullifications: int = 0
     double_signed: int = 0
+    broken_invariants: int = 0
     epoch_changes: int = 0
 
 
@@ -421,6 +423,10 @@ class Replica:
             self.counters.blocks += 1
             self.counters.transactions += len(block.transactions)
             self.counters.failures += sum(result.code != "ok" for result in block.results)
+            for result in block.results:
+                if result.code == machine.BROKEN:
+                    self.counters.broken_invariants += 1
+                    _log.critical("%s would have broken an invariant", result.id.hex())
 
     def _drop_rotated(self) -> None:
         stale, self.proposer.stale = self.proposer.stale, {}

@@ -5,20 +5,21 @@ from typing import Any
 
 import pytest
 
+from contracts import machine
 from contracts.account import ACCOUNTS, apply_credit, make_account_key
 from contracts.agreement import LEASES
 from contracts.context import Context, Scope
 from contracts.errors import BrokenInvariant
 from contracts.guards import check_changes
 from contracts.offer import OFFERS
-from contracts.registry import CALLS
+from contracts.registry import CALLS, DUE
 from contracts.resource import RESOURCES
 from contracts.rules import load_current
 from contracts.standing import IDENTITIES
 from contracts.table import Table
 from ledger.state import Layer
 from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, UNITS, YUAN, Trade
-from tests.contracts.world import BANK, GENESIS_HASH, GUIZHOU, FakeTrail, World
+from tests.contracts.world import BANK, GENESIS_HASH, GUIZHOU, HOUR_MS, FakeTrail, World
 
 
 class Block:
@@ -148,7 +149,7 @@ def test_an_end_without_a_reason(trade: Trade) -> None:
     assert any("still holds money" in item for item in wrong)
 
 
-def test_a_block_of_a_faulty_rule_is_made_by_nobody(
+def test_a_faulty_rule_costs_its_call_and_not_the_chain(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def give(ctx: Context, call: Any) -> None:
@@ -156,6 +157,28 @@ def test_a_block_of_a_faulty_rule_is_made_by_nobody(
 
     world = trade.world
     kind = "settlement.pay"
-    monkeypatch.setitem(CALLS, kind, replace(CALLS[kind], handler=give))
-    with pytest.raises(BrokenInvariant, match="money was made or lost"):
-        world.run(kind, CONSUMER, amount_micro_yuan=1, reference="", to=PROVIDER)
+    call = CALLS[kind]
+    faulty = replace(call, handler=give, failures={**call.failures, machine.BROKEN: "never"})
+    monkeypatch.setitem(CALLS, kind, faulty)
+    deposit = {"account": CONSUMER, "amount_micro_yuan": 5, "reference": ""}
+    before = trade.money
+    results = world.block(
+        world.make(kind, CONSUMER, amount_micro_yuan=1, reference="", to=PROVIDER),
+        world.make("settlement.deposit", BANK, **deposit),
+    )
+    assert [result.code for result in results] == [machine.BROKEN, "ok"]
+    assert results[0].changes == () and results[0].events == ()
+    assert trade.money == (before[0] + 5, *before[1:])
+
+
+def test_due_work_of_a_faulty_rule_is_done_by_nobody(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give(ctx: Context, key: bytes) -> None:
+        DUE["lease.end"].handler(ctx, key)
+        apply_credit(ctx, CONSUMER, 1)
+
+    faulty = replace(DUE["lease.end"], handler=give)
+    monkeypatch.setattr(machine, "DUE", {**DUE, "lease.end": faulty})
+    with pytest.raises(BrokenInvariant, match="money was made or lost, 1"):
+        trade.world.wait(5 * HOUR_MS, step_ms=HOUR_MS)
