@@ -15,7 +15,10 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 6. Each record holds its table's own equations: an end has an actor and a reason and holds nothing,
    what was funded of a lease is held, frozen, billed or refunded, and so on.
 7. What vouchers say that leases have of them is what leases have, and their issuers count them.
-8. Derived tables are what the records say.
+8. The bills of a lease follow from its final meters, its price and the rules it was made under:
+   what was billed, with the remainder, is the charge of all settled epochs. Of a lease that has
+   settled more epochs than its record keeps, the last one is looked at alone.
+9. Derived tables are what the records say.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,14 +27,17 @@ from dataclasses import dataclass, field
 from contracts.account import ACCOUNTS
 from contracts.agreement import ENDED, LEASES, RUNNING, WAITING, Lease, compute_window_end
 from contracts.application import APPLICATIONS, BARS, list_entities
+from contracts.billing import SCALE, compute_charge, compute_credit_bp
 from contracts.calendar import compute_course
+from contracts.context import Rules
 from contracts.guards import check_steps
 from contracts.nodes import NODES, RETIRED
 from contracts.offer import OFFERS
 from contracts.pool import MEMBERS, POOLS
-from contracts.receipt import is_course
+from contracts.receipt import Settled, is_course
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.resource import RESOURCES
+from contracts.rules import RULES
 from contracts.standing import IDENTITIES
 from contracts.table import ISSUED, count_money, get_last_field
 from contracts.voucher import VOUCHERS
@@ -62,6 +68,7 @@ def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
         _check_pools(state),
         _check_records(state),
         _check_vouchers(state),
+        _check_bills(state),
         _check_derived(state),
     ]
 
@@ -269,6 +276,39 @@ def _list_wrong_issuers(state: Reader) -> Iterator[str]:
             covered = issued.get(code, 0) - account["vouchers_issued"]
             if covered < 0 or covered != spent.get(code, 0) - account["vouchers_spent"]:
                 yield f"{code} counts other vouchers than it issued"
+
+
+def _check_bills(state: Reader) -> Check:
+    check = Check("bills follow from meters", "leases that were billed")
+    versions = {
+        record.value["version"]: Rules(record.value["version"], record.value["integers"])
+        for _, record in state.scan(RULES.prefix)
+    }
+    for key, record in state.scan(LEASES.prefix):
+        lease: Lease = record.value
+        if lease["settled"]:
+            check.count += 1
+            if not _is_billed_by_meters(lease, versions[lease["rules"]]):
+                check.wrong.append(f"{key!r} was billed something else than its meters say")
+    return check
+
+
+def _is_billed_by_meters(lease: Lease, rules: Rules) -> bool:
+    """Whether bills and remainder are what the settled epochs cost (rule 8)."""
+    charges = []
+    for entry in (Settled(*figures) for figures in lease["settled"]):
+        credit_bp = compute_credit_bp(rules, lease["sla_class"], entry.availability_bp)
+        charge = compute_charge(entry.used_unit_seconds, lease["price_micro_yuan"], credit_bp)
+        charges.append(charge)
+    receipt = lease["receipt"]
+    assert receipt is not None
+    if not 0 <= receipt["billed_micro_yuan"] - charges[-1] // SCALE <= 1:
+        return False
+    if len(charges) + len(lease["open"]) < lease["epoch"]:
+        return True
+    ahead = sum(claim["billed_micro_yuan"] for claim in lease["open"])
+    billed = lease["billed_micro_yuan"] - ahead
+    return billed * SCALE + lease["remainder"] == sum(charges)
 
 
 def _check_derived(state: Reader) -> Check:

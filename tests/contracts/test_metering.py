@@ -2,13 +2,14 @@
 
 import pytest
 
+from contracts.agreement import LEASES
 from contracts.billing import SCALE
 from contracts.invariants import check_invariants
 from contracts.life import compute_terminal
 from contracts.receipt import LIFE, MAX_OPEN, MAX_SETTLED, Settled
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
-from tests.contracts.world import HOUR_MS
+from tests.contracts.world import HOUR_MS, make_world
 
 FULL = 2_000 * 3_600
 BILL = 2 * PRICE
@@ -159,3 +160,34 @@ def test_receipts_carry_their_samples(trade: Trade) -> None:
 
 def test_the_life_ends() -> None:
     assert compute_terminal(LIFE) == ("agreed", "deemed", "forfeited", "ruled")
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("billed_micro_yuan", 1),
+        ("remainder", 1),
+        ("price_micro_yuan", 1),
+        ("used", 1_000),
+        ("availability", -20),
+    ],
+)
+def test_the_checkers_compute_bills_again(field: str, change: int) -> None:
+    """A bill that does not follow from the meters, the price and the rules is found."""
+    trade = Trade(make_world(meter_epoch_ms=60_000)).start()
+    for epoch in range(3):
+        trade.world.wait(60_000)
+        trade.agree(epoch, 7_777)
+    lease = trade.record
+    assert check_invariants(trade.world.state) == []
+    key = next(key for key, _ in trade.world.state.scan(LEASES.prefix))
+    if field in lease:
+        broken = {**lease, field: lease[field] + change}
+    else:
+        place = 2 if field == "used" else 3
+        first = list(lease["settled"][0])
+        first[place] += change
+        broken = {**lease, "settled": [first, *lease["settled"][1:]]}
+    record = trade.world.state.records[key]
+    trade.world.state.records[key] = record.replaced(broken, record.height, record.index)
+    assert any("than its meters say" in line for line in check_invariants(trade.world.state))
