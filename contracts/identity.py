@@ -7,7 +7,8 @@
    of its own; a service carries that of a registered party.
 3. A code stands once for ever, and one regional node stands for a region.
 4. A registration or rotation is signed by the new key itself; the certificate names both codes and
-   that key, is signed by the issuer and valid now.
+   that key, is signed by the issuer and valid now. So who is issued an identity has shown to hold
+   its key, and is active at once.
    The issuer may sign instead of a holder that lost its key; not so of a regional node that votes:
    whoever speaks for it has its vote, so a ballot suspends it first.
 5. Only the issuer or the national node changes a status; what the national node suspended only it
