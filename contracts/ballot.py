@@ -16,7 +16,7 @@
 5. A carried ballot takes effect at once, in the same transaction. Where the effect cannot be, the
    vote fails; where the block judges, the ballot fails, and its reason is the code.
 6. It fails when too many have rejected it, or at its deadline in working time, `ballot_window_ms`
-   after it may first be carried. Its proposer may withdraw it.
+   after it may first be carried. Its proposer may withdraw it (see `vote`, rule 3).
 7. A proposer has at most `MAX_OPEN` open ballots, and of one matter and subject there is one.
 
 Derived: `open_ballot 0x00 matter 0x00 subject 0x00` is the id; `open_ballots 0x00 proposer 0x00`

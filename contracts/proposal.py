@@ -1,7 +1,7 @@
 """Proposals: who may bring which matter before the regional nodes.
 
-1. A suspension or resumption of a regional node is proposed by the national node or by any that
-   votes, a revocation by the national node, a retirement by the node that retires.
+1. A suspension or resumption of a regional node is proposed by the national node or by any other
+   that votes, a revocation by the national node, a retirement by the node that retires.
 2. The subject is a node that votes, or is suspended from voting, and its life has the step.
 3. The next version of the rules is proposed by the national node: some integers of known names,
    within their bounds and relations, in force from a height at least `rules_notice_blocks` ahead. A
@@ -109,7 +109,7 @@ def propose(ctx: Context, call: Propose) -> None:
     elif call.matter == "revocation":
         entitled = ctx.actor[0] == "N"
     else:
-        entitled = ctx.actor[0] == "N" or is_voter(ctx, ctx.actor)
+        entitled = ctx.actor[0] == "N" or (is_voter(ctx, ctx.actor) and ctx.actor != call.code)
     require(entitled, "not-entitled")
 
     # what must hold
@@ -183,7 +183,7 @@ CALLS = (
         signers=(Role("national node, or regional node", "NR"),),
         failures={
             "not-entitled": "a retirement is proposed by the node itself, a revocation by the "
-            "national node, the others by it or by a node that votes",
+            "national node, the others by it or by another node that votes",
             "not-a-voter": "the code is of a regional node that votes, or is suspended from it",
             "wrong-state": "its life has this step from where it stands",
             **OPENING_FAILURES,

@@ -3,7 +3,9 @@
 1. Only those who vote in consensus vote here, and each vote is the voter's own signature.
 2. A vote that carries a ballot runs its effect at once (see `ballot`, rule 5): a node's standing
    changes by the checks of `nodes`; rules get their next version; a root is replaced.
-3. When the validators have become fewer, ballots that are carried by it are judged in the next
+3. A ballot on a suspension that another has approved is withdrawn no more: else a friend of the
+   subject could open it, and take it back with all its votes before the last of them.
+4. When the validators have become fewer, ballots that are carried by it are judged in the next
    block.
 """
 
@@ -108,7 +110,9 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
     ballot = _require_open(ctx, call.ballot)
     require(ctx.actor == ballot["proposer"], "not-proposer")
 
-    # what must hold: nothing else
+    # what must hold
+    approved = any(voter != ctx.actor for voter, _ in ballot["approvals"])
+    require(ballot["matter"] != "suspension" or not approved, "approved-by-others")
 
     # what changes
     apply_end(ctx, call.ballot, ballot, "withdraw", ctx.actor, call.note or "withdrawn")
@@ -241,6 +245,7 @@ CALLS = (
         failures={
             **_OPEN_FAILURES,
             "not-proposer": "the actor opened it",
+            "approved-by-others": "a suspension was approved by nobody else",
         },
         handler=withdraw,
         changes="the ballot; the actor's account",

@@ -55,6 +55,16 @@ def count_due(world: World) -> int:
     return sum(1 for _ in world.state.scan_derived(b"due\x00"))
 
 
+def test_nobody_keeps_itself_from_a_ballot_by_opening_it_first(world: World) -> None:
+    own = proposal("suspension", code=GUIZHOU)
+    assert world.run("ballot.propose", GUIZHOU, **own).code == "not-entitled"
+    name = propose(world, proposer=BEIJING, code=GUIZHOU)
+    approve(world, name, SHANGHAI)
+    withdrawal = {"ballot": name, "note": "a friend of its"}
+    assert world.run("ballot.withdraw", BEIJING, **withdrawal).code == "approved-by-others"
+    assert look(world, name)["state"] == "open"
+
+
 def test_a_quorum_carries_and_the_effect_comes_at_once(world: World) -> None:
     name = propose(world)
     approve(world, name, *REGIONS[:3])

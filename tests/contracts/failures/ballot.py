@@ -90,6 +90,11 @@ def _(trade: Trade) -> Attempt:
     return GUIZHOU, proposal("retirement")
 
 
+@another("ballot.propose", "not-entitled")
+def _(trade: Trade) -> Attempt:
+    return GUIZHOU, proposal("suspension", code=GUIZHOU)
+
+
 @case("ballot.propose", "not-a-voter")
 def _(trade: Trade) -> Attempt:
     trade.world.register(SECOND_REGION, NATIONAL)
@@ -341,6 +346,13 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     name = suspension(trade)
     trade.world.do("ballot.withdraw", NATIONAL, ballot=name, note="")
+    return NATIONAL, {"ballot": name, "note": ""}
+
+
+@case("ballot.withdraw", "approved-by-others")
+def _(trade: Trade) -> Attempt:
+    name = suspension(trade)
+    trade.world.do("ballot.approve", GUIZHOU, ballot=name)
     return NATIONAL, {"ballot": name, "note": ""}
 
 
