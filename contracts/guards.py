@@ -8,8 +8,8 @@
 4. Each changed record holds its table's own equations.
 
 What they find is a fault of the rules themselves, which no input should cause. The machine asks
-them of each transaction and of each due item (its rule 6). The cost is one look at each changed
-record, and one walk through the calendar of a subject that was sold.
+them of each block and, if one fails, of each of its items (its rule 6). The cost is one look at
+each changed record, and one walk through the calendar of a subject that was sold.
 """
 
 from collections.abc import Iterator, Mapping

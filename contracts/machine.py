@@ -15,9 +15,10 @@
    transaction signed. A `key:` signer has no account.
 5. Results are those of the transactions in order, then those of the due items in the order of their
    execution; their indexes go on, and their id is the SHA-256 of the due key.
-6. The guards look at what each item changed. A transaction that breaks what must always hold fails
-   with `broken-invariant` and changes nothing, so that a fault of a rule costs its call, not the
-   chain. Due work that does so stops the peer: it would come again in every block.
+6. The guards look at what the block changed. Where that breaks what must always hold, the block is
+   executed again with the guards behind each item: a transaction that breaks it fails with
+   `broken-invariant` and changes nothing, so that a fault of a rule costs its call, not the chain.
+   Due work that does so stops the peer: it would come again in every block.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -121,7 +122,14 @@ def check_call(transaction: Transaction) -> Payload:
 
 
 def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
-    """Execute a block on its parent's state."""
+    """Execute a block on its parent's state (rule 6)."""
+    output = _execute_items(parent, block, is_guarded=False)
+    if check_changes(parent, output.layer, block.time_ms):
+        output = _execute_items(parent, block, is_guarded=True)
+    return output
+
+
+def _execute_items(parent: Reader, block: BlockInput, is_guarded: bool) -> BlockOutput:
     layer = Layer(parent)
     scope = Scope(
         height=block.height,
@@ -131,9 +139,9 @@ def execute_block(parent: Reader, block: BlockInput) -> BlockOutput:
         rules=load_current(parent, block.height),
         trail=block.trail,
     )
-    due = _execute_due(scope, layer, block)
+    due = _execute_due(scope, layer, block, is_guarded)
     results = [
-        _execute_transaction(scope, layer, transaction, index)
+        _execute_transaction(scope, layer, transaction, index, is_guarded)
         for index, transaction in enumerate(block.transactions)
     ]
     _fold_accounts(scope, layer, block.transactions, results)
@@ -173,7 +181,7 @@ def find_due_ms(state: Reader, parent_time_ms: int, now_ms: int) -> int | None:
 
 
 def _execute_transaction(
-    scope: Scope, layer: Layer, transaction: Transaction, index: int
+    scope: Scope, layer: Layer, transaction: Transaction, index: int, is_guarded: bool
 ) -> Result:
     inner = Layer(layer)
     ctx = Context(scope, inner, index, transaction.id, transaction.signers)
@@ -185,7 +193,7 @@ def _execute_transaction(
                 check_signer(ctx, signer, call.tolerates)
                 check_active(ctx, signer, call.tolerates)
         call.handler(ctx, payload)
-        require(not check_changes(layer, inner, scope.time_ms), BROKEN)
+        require(not is_guarded or not check_changes(layer, inner, scope.time_ms), BROKEN)
     except (CallError, Failure) as error:
         return Result(Height(scope.height), index, transaction.id, error.code, (), ())
     inner.commit()
@@ -205,14 +213,14 @@ def _compute_lost_ms(parent: Reader, block: BlockInput) -> int:
     return lost_ms + gap_ms if gap_ms > MAX_GAP_MS else lost_ms
 
 
-def _execute_due(scope: Scope, layer: Layer, block: BlockInput) -> list[Result]:
+def _execute_due(scope: Scope, layer: Layer, block: BlockInput, is_guarded: bool) -> list[Result]:
     results: list[Result] = []
 
     def execute(key: bytes, handler: Callable[[Context], None]) -> None:
         index = len(block.transactions) + len(results)
         ctx = Context(scope, Layer(layer), index, sha256(key), ())
         handler(ctx)
-        wrong = check_changes(layer, ctx.layer, scope.time_ms)
+        wrong = check_changes(layer, ctx.layer, scope.time_ms) if is_guarded else []
         if wrong:
             raise BrokenInvariant(scope.height, wrong)
         ctx.layer.commit()
