@@ -383,7 +383,6 @@ def test_changed_keys(world: World) -> None:
     counts: dict[str, int] = {}
 
     def note(name: str) -> None:
-        assert world.layer is not None
         counts[name] = len(world.layer.records)
 
     newcomer = Newcomer(world).set_up().open_window()
@@ -570,7 +569,7 @@ class Round(RuleBasedStateMachine):
     @invariant()
     def all_is_well(self) -> None:
         assert check_invariants(self.world.state) == []
-        if self.world.layer is not None and self.before.records:
+        if self.before.records:
             assert check_step(self.before, self.world.layer) == []
         for code in self.barred:
             assert self.world.value(BARS.make_key(code)) is not None

@@ -204,7 +204,6 @@ class Anything(RuleBasedStateMachine):
         codes = [result.code for result in results]
         self.past = sha256(f"{self.past.hex()} {after_ms} {codes}".encode())
         assert check_invariants(self.world.state) == []
-        assert self.world.layer is not None
         assert check_step(before, self.world.layer) == []
 
 

@@ -44,7 +44,7 @@ def test_less_goes_back_and_more_is_paid() -> None:
     lease = trade.record
     before = trade.money
     assert amend(trade, FULL // 2) == "ok"
-    assert len(world.layer.records) == 3  # type: ignore[union-attr]
+    assert len(world.layer.records) == 3
     assert trade.money == (before[0] + BILL // 2, before[1] - BILL // 2, before[2])
     assert amend(trade, FULL, availability_bp=9_000) == "ok"
     assert trade.money[1] == BILL // 2  # half of it forgone as a credit

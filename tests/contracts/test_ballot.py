@@ -298,7 +298,6 @@ def test_a_replacement_of_a_root_that_is_gone_fails() -> None:
 def test_ballots_have_records_of_their_own(world: World) -> None:
     name = propose(world)
     assert BALLOTS.make_key(name) == make_ballot_key(name)
-    assert world.layer is not None
     assert len(world.layer.records) == 2
     approve(world, name, GUIZHOU)
     assert len(world.layer.records) == 2

@@ -34,8 +34,8 @@ BOUNDED = {
 }
 
 
-def list_scans(tree: ast.Module) -> Iterator[tuple[str, ast.Call, bool]]:
-    """The scans of a module: in which function, the call, and whether it is cut off."""
+def list_scans(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """The scans of a module: in which function each is, and whether it is cut off."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef):
             continue
@@ -46,19 +46,19 @@ def list_scans(tree: ast.Module) -> Iterator[tuple[str, ast.Call, bool]]:
             for argument in node.args
         }
         for node in ast.walk(function):
-            name = node.func.attr if is_method(node) else ""  # type: ignore[attr-defined]
-            if isinstance(node, ast.Call) and name in ("scan", "scan_derived"):
-                yield function.name, node, id(node) in cut
+            if is_scan(node):
+                yield function.name, id(node) in cut
 
 
-def is_method(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+def is_scan(node: ast.AST) -> bool:
+    method = node.func if isinstance(node, ast.Call) else None
+    return isinstance(method, ast.Attribute) and method.attr in ("scan", "scan_derived")
 
 
 def list_unbounded(path: Path) -> list[str]:
     """The functions of a module with a scan that nothing cuts off."""
     scans = list_scans(ast.parse(path.read_text("utf-8")))
-    return [f"{path.stem}.{name}" for name, _, is_cut in scans if not is_cut]
+    return [f"{path.stem}.{name}" for name, is_cut in scans if not is_cut]
 
 
 PATHS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in BESIDE]

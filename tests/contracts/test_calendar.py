@@ -58,9 +58,10 @@ def test_reservations_are_counted() -> None:
 
 def test_a_calendar_is_full_when_its_reservations_are_many() -> None:
     sums: dict[bytes, int] = {}
-    for _ in range(calendar.MAX_RESERVATIONS):
-        assert not calendar.is_full(Derived(sums), "gpu")  # type: ignore[arg-type]
-        calendar.add_reservation(sums, "gpu", 5, 9, 1)
     ctx: Any = Derived(sums)
+    for _ in range(calendar.MAX_RESERVATIONS):
+        assert not calendar.is_full(ctx, "gpu")
+        calendar.add_reservation(sums, "gpu", 5, 9, 1)
+        ctx = Derived(sums)
     assert calendar.is_full(ctx, "gpu")
     assert calendar.compute_peak(ctx, "gpu", 5, 9) == calendar.MAX_RESERVATIONS

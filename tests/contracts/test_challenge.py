@@ -50,12 +50,12 @@ def events(results: list[Result]) -> list[str]:
 def test_a_sample_is_shown_and_silence_then_agrees(trade: Trade) -> None:
     world = trade.world
     assert ask(trade, 7).code == "ok"
-    assert len(world.layer.records) == 2  # type: ignore[union-attr]
+    assert len(world.layer.records) == 2
     assert events(world.wait(WINDOW_MS - 60_000)) == []
     shown = answer(trade, 7)
     assert shown.code == "ok"
     assert CONSUMER in shown.events[0]["about"]
-    assert len(world.layer.records) == 2  # type: ignore[union-attr]
+    assert len(world.layer.records) == 2
     assert (trade.record["challenges"], trade.record["open"][0]["asked"]) == ([], 1)
     world.wait(trade.record["open"][0]["deadline_ms"] - world.time_ms)
     assert trade.record["receipt"]["state"] == "deemed"

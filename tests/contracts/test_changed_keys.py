@@ -64,7 +64,6 @@ class Ledger:
 
     def note(self, name: str) -> None:
         """The last block was this, and nothing else."""
-        assert self._world.layer is not None
         assert all(result.code == "ok" for result in self._world.results)
         self.counts[name] = len(self._world.layer.records)
 

@@ -12,7 +12,6 @@ from contracts.invariants import check_invariants, check_step
 from contracts.offer import OFFERS
 from contracts.quote import QUOTES
 from contracts.voucher import VOUCHERS
-from ledger.state import Layer
 from tests.contracts.trade import (
     CONSUMER,
     LOCAL_CONSUMER,
@@ -350,10 +349,8 @@ class Market(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         assert check_invariants(self.world.state) == []
-        layer = self.world.layer
-        assert isinstance(layer, Layer)
         if self.before.records:
-            assert check_step(self.before, layer) == []
+            assert check_step(self.before, self.world.layer) == []
 
 
 Market.TestCase.settings = settings(

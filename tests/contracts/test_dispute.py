@@ -44,7 +44,7 @@ def test_the_accepted_part_is_paid_by_the_next_block(trade: Trade) -> None:
 
 def test_opening_and_paying_change_two_keys_each(trade: Trade) -> None:
     trade.dispute(0, FULL // 4)
-    assert trade.world.layer is not None and len(trade.world.layer.records) == 2
+    assert len(trade.world.layer.records) == 2
     trade.world.block()
     assert len(trade.world.layer.records) == 2
 

@@ -20,7 +20,6 @@ from tests.contracts.world import (
 
 def test_an_empty_block_changes_nothing(world: World) -> None:
     assert world.block() == []
-    assert world.layer is not None
     assert not world.layer.records and not world.layer.derived
 
 
@@ -111,7 +110,6 @@ def test_a_dropped_transaction_leaves_the_layer_clean() -> None:
     trade.make_offer()
     result = trade.world.run("market.take", CONSUMER, **trade.take_data())
     assert result.code == "insufficient-balance"
-    assert trade.world.layer is not None
     assert list(trade.world.layer.records) == [make_account_key(CONSUMER)]
     assert trade.allocated == 0
 
@@ -129,7 +127,6 @@ def test_the_fold_of_several_versions_in_one_block() -> None:
         world.make("settlement.pay", CONSUMER, **{**pay, "amount_micro_yuan": 10**13}),
     )
     assert [result.code for result in results] == ["ok", "ok", "insufficient-balance"]
-    assert world.layer is not None
     versions = [record for other, record in world.layer.versions if other == key]
     first, last = versions
     # Both payments keep their own versions; the fold went into the last one.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.agreement import LEASES
+from contracts.agreement import LEASES, Lease
 from contracts.invariants import check_invariants
 from ledger.code import compose_code
 from ledger.result import Result
@@ -41,10 +41,11 @@ def move(trade: Trade, resource: str, *heir: str) -> Result:
     return trade.world.run("lease.move", signers, lease=trade.lease, resource=resource)
 
 
-def find_successor(trade: Trade, result: Result, provider: str = PROVIDER) -> tuple[str, dict]:  # type: ignore[type-arg]
+def find_successor(trade: Trade, result: Result, provider: str = PROVIDER) -> tuple[str, Lease]:
     matched = next(event for event in result.events if event["type"] == "lease.matched")
     name = matched["about"][0]
-    return name, trade.world.value(LEASES.make_key(provider, name))
+    lease: Lease = trade.world.value(LEASES.make_key(provider, name))
+    return name, lease
 
 
 def test_in_place_everything_but_the_resource_stays() -> None:
@@ -55,7 +56,7 @@ def test_in_place_everything_but_the_resource_stays() -> None:
     trade.agree(0)
     before = trade.record
     assert move(trade, SECOND).code == "ok"
-    assert len(world.layer.records) == 3  # type: ignore[union-attr]
+    assert len(world.layer.records) == 3
     changed = {name for name, value in trade.record.items() if value != before[name]}
     assert changed == {"offer", "resource"}
     assert (world.reserved(RESOURCE), world.reserved(trade.offer)) == (0, 0)

@@ -106,7 +106,6 @@ def test_an_industry_node_goes_on_through_another_region(world: World) -> None:
     assert result.events[0]["about"] == [INDUSTRY_NODE, GUIZHOU, BEIJING]
     node = world.value(NODES.make_key(INDUSTRY_NODE))
     assert (node["status"], node["through"]) == ("active", GUIZHOU)
-    assert world.layer is not None
     assert len(world.layer.records) == 2
     retired = world.run("membership.reconnect", INDUSTRY_NODE, through=BEIJING)
     assert retired.code == "wrong-gateway"

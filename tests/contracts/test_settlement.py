@@ -59,7 +59,6 @@ def test_the_fold_is_one_write_for_each_account(world: World) -> None:
     assert before is not None and after is not None
     assert after.version == before.version + 1
     assert after.previous == before.hash
-    assert world.layer is not None
     assert [key for key, _ in world.layer.versions] == [
         make_account_key(CONSUMER),
         make_account_key(PROVIDER),

@@ -70,7 +70,6 @@ def close(trade: Trade) -> None:
 def test_issuing_is_counted(trade: Trade) -> None:
     assert parts(trade) == (50 * YUAN, 0, 0, 0)
     assert issued(trade) == 50 * YUAN
-    assert trade.world.layer is not None
     keys = [key.split(b"\x00")[0] for key in trade.world.layer.records]
     assert sorted(keys) == [b"account", b"voucher"]
     assert check_invariants(trade.world.state) == []
@@ -78,7 +77,6 @@ def test_issuing_is_counted(trade: Trade) -> None:
 
 def test_a_taking_with_a_voucher_changes_three_keys(trade: Trade) -> None:
     trade.take(hold_micro_yuan=60 * YUAN, voucher=trade.voucher, voucher_micro_yuan=YUAN)
-    assert trade.world.layer is not None
     assert len(trade.world.layer.records) == 3
     assert parts(trade) == (49 * YUAN, YUAN, 0, 0)
     assert trade.world.results[0].events[0]["data"]["voucher_micro_yuan"] == YUAN
@@ -96,7 +94,7 @@ def test_it_pays_its_share_of_each_bill(trade: Trade) -> None:
     assert record["voucher"]["held_micro_yuan"] == 50 * YUAN - SHARE
     assert record["voucher"]["billed_micro_yuan"] == SHARE
     # The voucher learns of it when the lease has ended, so that a receipt costs no further key.
-    assert trade.world.layer is not None and len(trade.world.layer.records) == 3
+    assert len(trade.world.layer.records) == 3
     assert parts(trade) == (0, 50 * YUAN, 0, 0)
     assert check_invariants(trade.world.state) == []
 
@@ -213,7 +211,7 @@ def test_what_was_spent_is_covered_by_its_issuer(trade: Trade) -> None:
     assert (account["vouchers_issued"], account["vouchers_spent"]) == (50 * YUAN, SHARE)
     world.deposit(GUIZHOU, 10 * YUAN)
     world.do("voucher.cover", GUIZHOU, amount_micro_yuan=SHARE, reference="2026-17")
-    assert world.layer is not None and len(world.layer.records) == 1
+    assert len(world.layer.records) == 1
     account = world.value(make_account_key(GUIZHOU))
     assert account["balance"] == 10 * YUAN - SHARE
     assert (account["vouchers_issued"], account["vouchers_spent"]) == (50 * YUAN - SHARE, 0)

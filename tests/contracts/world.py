@@ -177,7 +177,7 @@ class World:
     time_ms: int = START_MS
     nonce: int = 0
     keys: dict[str, SigningKey] = field(default_factory=dict)
-    layer: Layer | None = None
+    layer: Layer = field(init=False, repr=False)  # the changes of the last block, once there is one
     results: list[Result] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
 
