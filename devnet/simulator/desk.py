@@ -82,8 +82,12 @@ class Desk:
     start_ms: int = 0
     runs: list[Run] = field(default_factory=list)
     _exchange: Exchange | None = None
+    _by_resource: dict[str, Machine] = field(init=False)
     _by_demand: dict[str, Run] = field(default_factory=dict)
     _by_lease: dict[str, Run] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_resource = {machine.resource: machine for machine in self.fleet.machines}
 
     def open_at(self, exchange: Exchange) -> None:
         """Trade on this exchange."""
@@ -178,7 +182,7 @@ class Desk:
         run.lease, run.state = about[0], "matched"
         run.matched_ms = data["time_ms"]
         run.price_micro_yuan = data["price_micro_yuan"]
-        run.machine = next(item for item in self.fleet.machines if item.resource in about)
+        run.machine = next(filter(None, map(self._by_resource.get, about)))
         self._by_lease[run.lease] = run
         signers = [self._region(run.machine.resource)]
         if run.is_across:
