@@ -6,12 +6,14 @@
 3. The hold comes out of the budget of the demand that the lease is for, or else out of the
    consumer's balance; its part of a voucher comes out of that. A demand of which all is met gives
    back what is left of its budget.
+4. The hold covers `hold_epochs` of full use at least, or the whole time where that is shorter.
 """
 
 from contracts.account import apply_lease
 from contracts.agreement import LEASES, Terms, make_lease
+from contracts.billing import compute_cost
 from contracts.calendar import compute_peak, is_full
-from contracts.context import Context
+from contracts.context import Context, Rules
 from contracts.demand import apply_part
 from contracts.errors import require
 from contracts.hold import VoucherPart
@@ -28,6 +30,12 @@ def check_capacity(
     reserved = compute_peak(ctx, code, *window)
     require(reserved + units <= resource["attested_units"], "over-capacity")
     require(not is_full(ctx, code), "calendar-full")
+
+
+def compute_least_hold(rules: Rules, units: int, price_micro_yuan: int, duration_ms: int) -> int:
+    """The least hold of a lease that is to last so long, in micro-yuan (rule 4)."""
+    covered_ms = min(duration_ms, rules["hold_epochs"] * rules["meter_epoch_ms"])
+    return compute_cost(units, price_micro_yuan, covered_ms)
 
 
 def make_offer_terms(

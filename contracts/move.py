@@ -37,7 +37,7 @@ from contracts.context import Context
 from contracts.errors import require
 from contracts.lease import apply_end
 from contracts.life import compute_next
-from contracts.match import apply_match, check_capacity
+from contracts.match import apply_match, check_capacity, compute_least_hold
 from contracts.payload import LeaseId, Payload, ResourceCode
 from contracts.policy import AGAINST, is_supply_admitted
 from contracts.resource import Resource, is_attested, load_resource
@@ -133,9 +133,8 @@ def _compute_window(ctx: Context, lease: Lease, stays: bool) -> tuple[int, int]:
 
 def _compute_least(ctx: Context, lease: Lease) -> int:
     """The least hold of a successor (rule 4)."""
-    horizon_ms = ctx.rules["hold_epochs"] * ctx.rules["meter_epoch_ms"]
-    duration_ms = min(_compute_seconds(ctx, lease) * 1000, horizon_ms)
-    return compute_cost(lease["units"], lease["price_micro_yuan"], duration_ms)
+    duration_ms = _compute_seconds(ctx, lease) * 1000
+    return compute_least_hold(ctx.rules, lease["units"], lease["price_micro_yuan"], duration_ms)
 
 
 def _compute_exposure(ctx: Context, lease: Lease) -> int:

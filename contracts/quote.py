@@ -22,14 +22,13 @@ from pydantic import model_validator
 
 from contracts import policy
 from contracts.agreement import Terms, compute_window
-from contracts.billing import compute_cost
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.demand import DemandRecord, is_open, is_part, is_wanted, load_demand
 from contracts.errors import Failure, require
 from contracts.hold import compute_funds
 from contracts.life import compute_next
-from contracts.match import apply_match, check_capacity
+from contracts.match import apply_match, check_capacity, compute_least_hold
 from contracts.payload import (
     Amount,
     DemandId,
@@ -211,9 +210,8 @@ def award(ctx: Context, call: Award) -> None:
     check_capacity(ctx, record["resource"], resource, call.units, window)
     require(call.hold_micro_yuan <= wanted["held_micro_yuan"], "over-budget")
     part = load_part(ctx, call.voucher, call.voucher_micro_yuan, ctx.actor, record["resource"])
-    covered_ms = ctx.rules["hold_epochs"] * ctx.rules["meter_epoch_ms"]
-    duration_ms = min(wanted["seconds"] * 1000, covered_ms)
-    least = compute_cost(call.units, record["price_micro_yuan"], duration_ms)
+    price, duration_ms = record["price_micro_yuan"], wanted["seconds"] * 1000
+    least = compute_least_hold(ctx.rules, call.units, price, duration_ms)
     require(compute_funds(call.hold_micro_yuan, part) >= least, "hold-too-small")
 
     # what changes

@@ -13,14 +13,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from contracts.agreement import compute_window
-from contracts.billing import compute_cost
 from contracts.calendar import compute_peak
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.demand import DemandRecord, is_open, is_part, is_wanted, load_demand
 from contracts.errors import require
 from contracts.hold import compute_funds
-from contracts.match import apply_match, check_capacity, make_offer_terms
+from contracts.match import apply_match, check_capacity, compute_least_hold, make_offer_terms
 from contracts.offer import OfferRecord, load_offer
 from contracts.payload import (
     Amount,
@@ -70,8 +69,8 @@ def take(ctx: Context, call: Take) -> None:
     _check_capacity(ctx, call, record, resource)
     if call.demand:
         _check_demand(ctx, call, record, resource)
-    duration_ms = min(call.seconds * 1000, ctx.rules["hold_epochs"] * ctx.rules["meter_epoch_ms"])
-    least = compute_cost(call.units, record["price_micro_yuan"], duration_ms)
+    price, duration_ms = record["price_micro_yuan"], call.seconds * 1000
+    least = compute_least_hold(ctx.rules, call.units, price, duration_ms)
     part = load_part(ctx, call.voucher, call.voucher_micro_yuan, ctx.actor, record["resource"])
     require(compute_funds(call.hold_micro_yuan, part) >= least, "hold-too-small")
 
