@@ -188,6 +188,11 @@ def is_part(record: DemandRecord, units: int) -> bool:
     return min(record["minimum_units"], record["left_units"]) <= units <= record["left_units"]
 
 
+def compute_start(ctx: Context, record: DemandRecord) -> int | None:
+    """The earliest start of a part that is agreed now; None for at once."""
+    return record["earliest_ms"] if record["earliest_ms"] > ctx.time_ms else None
+
+
 def compute_turn(ctx: Context, way: str) -> int:
     """The first turn in selection that is to come, if the demand has any."""
     return ctx.time_ms + 1 if way == "selection" else 0

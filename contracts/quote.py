@@ -24,7 +24,14 @@ from contracts import policy
 from contracts.agreement import Terms, compute_window
 from contracts.call import Call, Due, Role
 from contracts.context import Context
-from contracts.demand import DemandRecord, is_open, is_part, is_wanted, load_demand
+from contracts.demand import (
+    DemandRecord,
+    compute_start,
+    is_open,
+    is_part,
+    is_wanted,
+    load_demand,
+)
 from contracts.errors import Failure, require
 from contracts.hold import compute_funds
 from contracts.life import compute_next
@@ -202,7 +209,7 @@ def award(ctx: Context, call: Award) -> None:
 
     # what must hold
     resource = load_resource(ctx, record["resource"])
-    starts_ms = None if wanted["earliest_ms"] <= ctx.time_ms else wanted["earliest_ms"]
+    starts_ms = compute_start(ctx, wanted)
     _check_quote(ctx, record, wanted, resource)
     require(call.units <= record["units"] and is_part(wanted, call.units), "not-a-part")
     window = compute_window(ctx, starts_ms, wanted["seconds"])

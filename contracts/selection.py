@@ -33,8 +33,8 @@ from contracts.agreement import compute_window
 from contracts.billing import compute_affordable, compute_cost
 from contracts.calendar import compute_most, is_full, list_changes
 from contracts.call import Due
-from contracts.context import Context, Rules, Scope
-from contracts.demand import DEMANDS, DemandRecord, is_open, is_part
+from contracts.context import Context, Scope
+from contracts.demand import DEMANDS, DemandRecord, compute_start, is_open, is_part
 from contracts.match import apply_match, make_offer_terms
 from contracts.needs import is_fit
 from contracts.offer import ANYWHERE, OFFERS, OfferRecord, make_book_prefix
@@ -123,13 +123,13 @@ def match(ctx: Context, key: bytes) -> None:
     assert demand is not None
     stage = _load_stage(ctx)
     if not _may_trade(ctx, demand):
-        _apply_retry(ctx, key, demand, ctx.rules["selection_retry_ms"])
+        _apply_retry(ctx, key, demand)
         return
     walk = _Walk(ctx, stage, demand)
     if not walk.run():
         _apply_pause(ctx, key, demand, walk)
     elif walk.best is None:
-        _apply_retry(ctx, key, demand, ctx.rules["selection_retry_ms"])
+        _apply_retry(ctx, key, demand)
     else:
         _apply_choice(ctx, stage, key, demand, walk.best)
 
@@ -146,8 +146,8 @@ class _Walk:
 
     def __init__(self, ctx: Context, stage: Stage, demand: DemandRecord) -> None:
         self._ctx, self._stage, self._demand = ctx, stage, demand
-        self._starts_now = demand["earliest_ms"] <= ctx.time_ms
-        starts_ms = None if self._starts_now else demand["earliest_ms"]
+        starts_ms = compute_start(ctx, demand)
+        self._starts_now = starts_ms is None
         self._window = compute_window(ctx, starts_ms, demand["seconds"])
         self._bound = compute_bound(ctx.rules, demand["ceiling_micro_yuan"])
         self.place = demand["cursor"]
@@ -267,13 +267,13 @@ def _read_facts(ctx: Context, key: bytes) -> Facts:
         and is_active(ctx, offer["provider"])
         and is_supply_admitted(ctx, offer["venue"], offer["resource"], resource, offer["sla_class"])
     )
-    return Facts(key, offer, resource, usable, _compute_score(ctx, ctx.rules, offer))
+    return Facts(key, offer, resource, usable, _compute_score(ctx, offer))
 
 
-def _compute_score(ctx: Context, rules: Rules, offer: OfferRecord) -> int:
+def _compute_score(ctx: Context, offer: OfferRecord) -> int:
     account = load_account(ctx, offer["provider"])
     delivered, faults = account.get("delivered", 0), account.get("faults", 0)
-    return compute_score(rules, offer["score"], offer["price_micro_yuan"], delivered, faults)
+    return compute_score(ctx.rules, offer["score"], offer["price_micro_yuan"], delivered, faults)
 
 
 def _scan_book(ctx: Context, prefix: bytes, place: bytes) -> Iterator[tuple[bytes, int, bytes]]:
@@ -296,16 +296,16 @@ def _apply_choice(
         demand=get_last_field(key),
         held_micro_yuan=min(cost, demand["held_micro_yuan"]),
         seconds=seconds,
-        starts_ms=None if demand["earliest_ms"] <= ctx.time_ms else demand["earliest_ms"],
+        starts_ms=compute_start(ctx, demand),
         units=choice.units,
     )
     apply_match(ctx, terms, "selection")
     stage.forget(choice.offer, offer["resource"])
 
 
-def _apply_retry(ctx: Context, key: bytes, demand: DemandRecord, after_ms: int) -> None:
+def _apply_retry(ctx: Context, key: bytes, demand: DemandRecord) -> None:
     """The next turn, with a walk from the beginning of the book (rule 6)."""
-    retry_ms = ctx.time_ms + after_ms
+    retry_ms = ctx.time_ms + ctx.rules["selection_retry_ms"]
     DEMANDS.put(ctx, key, {**demand, "best": "", "cursor": b"", "retry_ms": retry_ms})
 
 
