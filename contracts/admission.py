@@ -47,7 +47,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Note, Payload, TimeMs
-from contracts.table import Projection, Table
+from contracts.table import Projection, Table, get_last_field
 from ledger.code import NATIONWIDE, parse_code
 from ledger.record import make_key
 
@@ -250,7 +250,7 @@ def expire(ctx: Context, key: bytes) -> None:
     state = compute_next(LIFE, application["state"], "expire")
     changed: Application = {**application, "reason": "expired", "state": state}
     APPLICATIONS.put(ctx, key, changed)
-    emit_about(ctx, "admission.expired", key.split(b"\x00")[1].decode("ascii"), changed)
+    emit_about(ctx, "admission.expired", get_last_field(key), changed)
 
 
 def find_round(ctx: Context) -> tuple[int, Round | None]:

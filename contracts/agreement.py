@@ -34,7 +34,7 @@ from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, compute_funds
 from contracts.life import compute_terminal
 from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_balanced, is_settled
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 
 BLOCK: Final = "block"  # the actor of what no party did
 LIFE: Final = {
@@ -180,7 +180,7 @@ def find_deemable(lease: Lease) -> Receipt | None:
 
 
 def _project(key: bytes, lease: Lease) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
     entries.update(dict.fromkeys(_list_due_keys(name, lease), key))
     sums: dict[bytes, int] = {}
@@ -366,7 +366,7 @@ def load_due_lease(ctx: Context, key: bytes) -> tuple[str, Lease]:
     """The id and record of a lease that a due queue names."""
     lease = LEASES.get(ctx, key)
     assert lease is not None
-    return key.split(b"\x00")[2].decode("ascii"), lease
+    return get_last_field(key), lease
 
 
 def emit_about(ctx: Context, type_: str, name: str, lease: Lease, **data: object) -> None:

@@ -32,7 +32,7 @@ from contracts.errors import Failure, require
 from contracts.payload import Amount, Document, Label, Name, Payload
 from contracts.standards import DocumentRecord
 from contracts.standing import get_identity
-from contracts.table import Projection, Table, make_due_key
+from contracts.table import Projection, Table, get_last_field, make_due_key
 from ledger.code import NATIONWIDE, PROVINCES
 from ledger.record import make_key
 
@@ -243,7 +243,7 @@ class Draft(Payload):
 
 
 def _project(key: bytes, application: Application) -> Projection:
-    name, state = _name_of(key), application["state"]
+    name, state = get_last_field(key), application["state"]
     region, round_ = application["place"][:2], application["round"]
     found = Projection()
     if state in DRAFTS:
@@ -349,10 +349,6 @@ def make_document(document: Document) -> DocumentRecord:
         "sha256": document.sha256,
         "size": document.size,
     }
-
-
-def _name_of(key: bytes) -> str:
-    return key.split(b"\x00")[1].decode("ascii")
 
 
 TABLES = (APPLICATIONS, BARS)

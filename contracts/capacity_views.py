@@ -19,6 +19,7 @@ from contracts.monitoring import HOUR_MS, REPORTS, Report, compute_day
 from contracts.offer import OFFERS, OfferRecord
 from contracts.pool import MEMBERS, POOLS, Pool, is_fitting
 from contracts.resource import RESOURCES, Resource
+from contracts.table import get_last_field
 from ledger.state import Reader
 
 CAPACITY_GROUPS: Final = tuple(PLACES)
@@ -77,7 +78,7 @@ def compute_capacity(state: Reader, time_ms: int) -> list[Row]:
     groups = Groups(CAPACITY_GROUPS, CAPACITY_COLUMNS)
     usages, offered = measure_leases(state, time_ms), measure_offers(state, time_ms)
     for key, record in state.scan(RESOURCES.prefix):
-        code = key.split(b"\x00")[1].decode("ascii")
+        code = get_last_field(key)
         resource: Resource = record.value
         usage = usages.get(code) or Usage()
         attested = compute_attested(resource, time_ms)
@@ -105,12 +106,12 @@ def compute_pools(state: Reader, time_ms: int) -> list[Row]:
         pool: Pool = record.value
         if pool["state"] != "open":
             continue
-        name = key.split(b"\x00")[2].decode("ascii")
+        name = get_last_field(key)
         group = (name, pool["node"], pool["scope"], pool["place"])
         groups.get(group)
         for member_key, member in state.scan(MEMBERS.make_key(name)):
             if member.value["state"] == "joined":
-                code = member_key.split(b"\x00")[2].decode("ascii")
+                code = get_last_field(member_key)
                 groups.add(group, members=1)
                 _add_member(groups, group, state, pool, code, usages, time_ms)
     return groups.list_rows()
@@ -121,7 +122,7 @@ def compute_monitoring(state: Reader, time_ms: int) -> list[Row]:
     groups = Groups(MONITORING_GROUPS, MONITORING_COLUMNS)
     day = max(0, compute_day(time_ms) - 1)
     for key, _ in state.scan(RESOURCES.prefix):
-        code = key.split(b"\x00")[1].decode("ascii")
+        code = get_last_field(key)
         record = state.get(REPORTS.make_key(code, day.to_bytes(8, "big")))
         if record is not None:
             region, resource_class, _ = group_resource(code)

@@ -35,7 +35,14 @@ from contracts.needs import Needs, is_fit, is_region_fit
 from contracts.payload import Amount, DemandId, Payload, Price, Seconds, TimeMs, Units, Venue
 from contracts.policy import CONSUMER_FAILURES, check_actor
 from contracts.resource import Resource
-from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
+from contracts.table import (
+    Projection,
+    Table,
+    get_last_field,
+    get_owner,
+    make_due_key,
+    make_object_key,
+)
 from ledger.code import parse_code
 from ledger.record import make_key
 
@@ -115,7 +122,7 @@ def make_count_key(consumer: str) -> bytes:
 
 
 def _project(key: bytes, demand: DemandRecord) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
     sums: dict[bytes, int] = {}
     if demand["state"] == "open":
@@ -217,7 +224,7 @@ def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> in
         return 0
     changed = {**changed, "held_micro_yuan": 0, "state": compute_next(LIFE, "open", "meet")}
     DEMANDS.put(ctx, key, changed)
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     ctx.emit("market.demand_met", (name, record["consumer"]), refunded_micro_yuan=held)
     return held
 
@@ -294,7 +301,7 @@ def _apply_end(ctx: Context, key: bytes, record: DemandRecord, event: str) -> No
     if held:
         apply_credit(ctx, record["consumer"], held)
     DEMANDS.put(ctx, key, {**record, "held_micro_yuan": 0, "state": state})
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     about = (name, record["consumer"])
     ctx.emit(f"market.demand_{state}", about, refunded_micro_yuan=held)
 

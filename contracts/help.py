@@ -29,7 +29,7 @@ from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Hash, Name, NodeCode, Payload, Reference
 from contracts.standing import is_active
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from ledger.codec import Value
 from ledger.record import make_key
 
@@ -130,7 +130,7 @@ def make_count_key(opener: str) -> bytes:
 
 
 def _project(key: bytes, case: Case) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, Value] = {make_object_key(name): key}
     if case["state"] == "closed":
         return Projection(entries)
@@ -250,7 +250,7 @@ def lapse(ctx: Context, key: bytes) -> None:
     """End the time of the side whose turn it is."""
     case = CASES.get(ctx, key)
     assert case is not None
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     state = compute_next(LIFE, case["state"], "lapse")
     if state == "closed":
         _apply_end(ctx, key, name, case, state, BLOCK, "silence")

@@ -47,7 +47,7 @@ from contracts.policy import FAILURES as POLICY_FAILURES
 from contracts.policy import check_supply
 from contracts.resource import is_attested, load_resource
 from contracts.score import compute_static
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from ledger.code import parse_code
 from ledger.record import make_key
 
@@ -132,7 +132,7 @@ def _list_book_keys(name: str, offer: OfferRecord) -> Iterator[bytes]:
 
 
 def _project(key: bytes, offer: OfferRecord) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
     sums: dict[bytes, int] = {}
     if offer["state"] == "open":
@@ -224,7 +224,7 @@ def expire(ctx: Context, key: bytes) -> None:
     record = OFFERS.get(ctx, key)
     assert record is not None
     OFFERS.put(ctx, key, {**record, "state": compute_next(LIFE, record["state"], "expire")})
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     ctx.emit("market.offer_expired", (name, record["provider"], record["resource"]))
 
 

@@ -31,7 +31,7 @@ from contracts.life import compute_next
 from contracts.payload import Label, Name, Note, Payload, ResourceCode
 from contracts.resource import Resource, load_resource
 from contracts.standing import is_active
-from contracts.table import Projection, Table, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_object_key
 from ledger.code import parse_code
 from ledger.record import make_key
 
@@ -135,7 +135,7 @@ def make_count_key(node: str) -> bytes:
 
 
 def _project_pool(key: bytes, pool: Pool) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     sums = {make_count_key(pool["node"]): 1} if pool["state"] == "open" else {}
     return Projection({make_object_key(name): key}, sums)
 

@@ -12,6 +12,7 @@ from contracts.help import CASES
 from contracts.security import INCIDENTS
 from contracts.service import ENTRIES, NOTICES
 from contracts.standing import IDENTITIES, compute_standing
+from contracts.table import get_last_field
 from ledger.code import parse_code
 from ledger.state import Reader
 
@@ -43,7 +44,7 @@ def compute_identities(state: Reader, time_ms: int) -> list[Row]:
     """Identities by class and region (rule 1)."""
     groups = Groups(IDENTITY_GROUPS, IDENTITY_COLUMNS)
     for key, record in state.scan(IDENTITIES.prefix):
-        fields = parse_code(key.split(b"\x00")[1].decode("ascii"))
+        fields = parse_code(get_last_field(key))
         standing = compute_standing(record.value, time_ms)
         groups.add((fields.kind, fields.region), **{standing: 1})
     return groups.list_rows()

@@ -24,7 +24,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Document, Label, Name, Note, Payload, TimeMs
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from ledger.codec import Value
 from ledger.record import make_key
 
@@ -115,7 +115,7 @@ def make_count_key(node: str) -> bytes:
 
 
 def _project(key: bytes, incident: Incident) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, Value] = {make_object_key(name): key}
     if incident["state"] == "reported" and not incident["overdue"]:
         deadline_ms = incident["deadline_ms"]
@@ -231,7 +231,7 @@ def lapse(ctx: Context, key: bytes) -> None:
     assert incident is not None
     changed: Incident = {**incident, "overdue": 1}
     INCIDENTS.put(ctx, key, changed)
-    _emit(ctx, "security.overdue", key.split(b"\x00")[2].decode("ascii"), changed)
+    _emit(ctx, "security.overdue", get_last_field(key), changed)
 
 
 def _load_own(ctx: Context, name: str) -> tuple[bytes, Incident]:

@@ -27,7 +27,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Document, Label, Name, Note, Payload, TimeMs
-from contracts.table import Projection, Table, make_due_key, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from contracts.text import is_printable
 from ledger.codec import Value
 from ledger.record import make_key
@@ -165,7 +165,7 @@ def _project_entry(_key: bytes, entry: Entry) -> Projection:
 
 
 def _project_notice(key: bytes, notice: NoticeRecord) -> Projection:
-    name = key.split(b"\x00")[2].decode("ascii")
+    name = get_last_field(key)
     entries: dict[bytes, Value] = {make_object_key(name): key}
     if notice["state"] != "published":
         return Projection(entries)
@@ -279,7 +279,7 @@ def expire_notice(ctx: Context, key: bytes) -> None:
     assert notice is not None
     state = compute_next(NOTICE_LIFE, notice["state"], "expire")
     NOTICES.put(ctx, key, {**notice, "state": state})
-    ctx.emit("service.notice_expired", (key.split(b"\x00")[2].decode("ascii"), notice["node"]))
+    ctx.emit("service.notice_expired", (get_last_field(key), notice["node"]))
 
 
 _NODE = Role("node", "NRI")

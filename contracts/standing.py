@@ -15,7 +15,7 @@ from typing import Final, NotRequired, TypedDict
 
 from contracts.context import Context
 from contracts.errors import Failure
-from contracts.table import Projection, Table
+from contracts.table import Projection, Table, get_last_field
 from ledger.code import parse_code
 from ledger.primitives import PublicKey
 from ledger.record import make_key
@@ -61,7 +61,7 @@ def make_registrant_key(registrant: str) -> bytes:
 
 
 def _project(key: bytes, identity: Identity) -> Projection:
-    code = key.split(b"\x00")[1].decode("ascii")
+    code = get_last_field(key)
     entries: dict[bytes, object] = {
         make_key("number_block", first.to_bytes(8, "big")): [last, code]
         for first, last in identity["blocks"]

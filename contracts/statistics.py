@@ -25,7 +25,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Hash, Name, Note, Payload
-from contracts.table import Projection, Table, make_object_key
+from contracts.table import Projection, Table, get_last_field, make_object_key
 from contracts.views import QUERIES
 from ledger.primitives import MAX_AMOUNT
 
@@ -82,7 +82,7 @@ class Withdraw(Payload):
 
 
 def _project(key: bytes, _statistic: Statistic) -> Projection:
-    return Projection({make_object_key(key.split(b"\x00")[2].decode("ascii")): key})
+    return Projection({make_object_key(get_last_field(key)): key})
 
 
 STATISTICS: Final[Table[Statistic]] = Table(

@@ -25,6 +25,7 @@ from contracts.demand import DEMANDS, DemandRecord
 from contracts.grouping import PLACES, Groups, Row, apply_range, group_resource
 from contracts.offer import OFFERS
 from contracts.resource import RESOURCES
+from contracts.table import get_last_field
 from ledger.code import PROVINCES, parse_code
 from ledger.state import Reader
 
@@ -118,7 +119,7 @@ def compute_gap(state: Reader, time_ms: int) -> list[Row]:
     groups = Groups(GAP_GROUPS, GAP_COLUMNS)
     usages = measure_leases(state, time_ms)
     for key, record in state.scan(RESOURCES.prefix):
-        code = key.split(b"\x00")[1].decode("ascii")
+        code = get_last_field(key)
         sold = usages[code].sold if code in usages else 0
         idle = max(0, compute_attested(record.value, time_ms) - sold)
         groups.add(group_resource(code)[:2], idle_units=idle)
@@ -199,7 +200,7 @@ def compute_delivery(state: Reader, _time_ms: int) -> list[Row]:
     for key, record in state.scan(ACCOUNTS.prefix + b"P"):
         account = record.value
         groups.add(
-            _group_provider(key.split(b"\x00")[1].decode("ascii")),
+            _group_provider(get_last_field(key)),
             providers=1,
             delivered=account.get("delivered", 0),
             faults=account.get("faults", 0),

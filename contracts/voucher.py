@@ -40,7 +40,14 @@ from contracts.payload import (
     TimeMs,
 )
 from contracts.standing import is_active
-from contracts.table import Projection, Table, get_owner, make_due_key, make_object_key
+from contracts.table import (
+    Projection,
+    Table,
+    get_last_field,
+    get_owner,
+    make_due_key,
+    make_object_key,
+)
 from ledger.code import parse_code
 
 LIFE: Final = {
@@ -101,7 +108,7 @@ class Cover(Payload):
 
 
 def _project(key: bytes, voucher: VoucherRecord) -> Projection:
-    name = _get_name(key)
+    name = get_last_field(key)
     entries: dict[bytes, object] = {make_object_key(name): key}
     if voucher["state"] == "open":
         entries[make_due_key("time", voucher["expires_ms"], "voucher.expire", name)] = key
@@ -287,13 +294,9 @@ def _apply_end(ctx: Context, issuer: str, lapsed: int, spent: int = 0) -> None:
         ctx.put(make_account_key(issuer), changed)
 
 
-def _get_name(key: bytes) -> str:
-    return key.split(b"\x00")[2].decode("ascii")
-
-
 def _emit(ctx: Context, type_: str, key: bytes, voucher: VoucherRecord, **data: object) -> None:
     """An event about a voucher, its holder and its issuer."""
-    about = (_get_name(key), get_owner(key, voucher), voucher["issuer"])
+    about = (get_last_field(key), get_owner(key, voucher), voucher["issuer"])
     ctx.emit(type_, about, **data)
 
 
