@@ -347,11 +347,10 @@ def make_lease(ctx: Context, terms: Terms) -> Lease:
 
 def load_lease(ctx: Context, name: str) -> tuple[bytes, Lease]:
     """The key and record of a lease; fails with `unknown-lease`."""
-    key = ctx.get_derived(make_object_key(name))
-    lease = None if key is None else LEASES.get(ctx, key)
-    if lease is None:
+    found = LEASES.find(ctx, name)
+    if found is None:
         raise Failure("unknown-lease")
-    return key, lease
+    return found
 
 
 def load_own_lease(ctx: Context, name: str, *sides: str) -> tuple[bytes, Lease]:

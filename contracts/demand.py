@@ -164,11 +164,10 @@ DEMANDS: Final[Table[DemandRecord]] = Table(
 
 def load_demand(ctx: Context, name: str) -> tuple[bytes, DemandRecord]:
     """The key and record of a demand; fails with `unknown-demand`."""
-    key = ctx.get_derived(make_object_key(name))
-    record = None if key is None else DEMANDS.get(ctx, key)
-    if record is None:
+    found = DEMANDS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-demand")
-    return key, record
+    return found
 
 
 def is_open(ctx: Context, record: DemandRecord) -> bool:
@@ -205,10 +204,11 @@ def compute_turn(ctx: Context, way: str) -> int:
     return ctx.time_ms + 1 if way == "selection" else 0
 
 
-def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> int:
+def apply_part(ctx: Context, name: str, units: int, held_micro_yuan: int) -> int:
     """Meet a part, whose hold comes out of the budget; what goes back, once all of it is met."""
-    record = DEMANDS.get(ctx, key)
-    assert record is not None
+    found = DEMANDS.find(ctx, name)
+    assert found is not None
+    key, record = found
     left, held = record["left_units"] - units, record["held_micro_yuan"] - held_micro_yuan
     assert left >= 0 and held >= 0
     changed: DemandRecord = {
@@ -224,7 +224,6 @@ def apply_part(ctx: Context, key: bytes, units: int, held_micro_yuan: int) -> in
         return 0
     changed = {**changed, "held_micro_yuan": 0, "state": compute_next(LIFE, "open", "meet")}
     DEMANDS.put(ctx, key, changed)
-    name = get_last_field(key)
     ctx.emit("market.demand_met", (name, record["consumer"]), refunded_micro_yuan=held)
     return held
 

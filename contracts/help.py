@@ -260,11 +260,10 @@ def lapse(ctx: Context, key: bytes) -> None:
 
 
 def _load_case(ctx: Context, name: str) -> tuple[bytes, Case]:
-    key = ctx.get_derived(make_object_key(name))
-    case = None if key is None else CASES.get(ctx, key)
-    if case is None:
+    found = CASES.find(ctx, name)
+    if found is None:
         raise Failure("unknown-case")
-    return key, case
+    return found
 
 
 def _apply_end(

@@ -19,7 +19,6 @@ from contracts.errors import require
 from contracts.hold import VoucherPart
 from contracts.offer import OfferRecord
 from contracts.resource import Resource
-from contracts.table import make_object_key
 from contracts.voucher import apply_use
 
 
@@ -100,8 +99,7 @@ def apply_match(ctx: Context, terms: Terms, way: str) -> str:
     if terms.voucher is not None:
         apply_use(ctx, terms.voucher["id"], terms.voucher["funded_micro_yuan"])
     if terms.demand:
-        demand_key = ctx.get_derived(make_object_key(terms.demand))
-        refunded = apply_part(ctx, demand_key, terms.units, terms.held_micro_yuan)
+        refunded = apply_part(ctx, terms.demand, terms.units, terms.held_micro_yuan)
         apply_lease(ctx, terms.consumer, key, -refunded)
     else:
         apply_lease(ctx, terms.consumer, key, terms.held_micro_yuan)

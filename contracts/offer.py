@@ -158,11 +158,10 @@ OFFERS: Final[Table[OfferRecord]] = Table(
 
 def load_offer(ctx: Context, name: str) -> tuple[bytes, OfferRecord]:
     """The key and record of an offer; fails with `unknown-offer`."""
-    key = ctx.get_derived(make_object_key(name))
-    record = None if key is None else OFFERS.get(ctx, key)
-    if record is None:
+    found = OFFERS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-offer")
-    return key, record
+    return found
 
 
 def offer(ctx: Context, call: Offer) -> None:

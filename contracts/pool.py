@@ -281,11 +281,10 @@ def remove(ctx: Context, call: Remove) -> None:
 
 def load_pool(ctx: Context, name: str) -> tuple[bytes, Pool]:
     """The key and record of a pool; fails with `unknown-pool`."""
-    key = ctx.get_derived(make_object_key(name))
-    pool = None if key is None else POOLS.get(ctx, key)
-    if pool is None:
+    found = POOLS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-pool")
-    return key, pool
+    return found
 
 
 def _load_member(ctx: Context, pool: str, resource: str) -> tuple[bytes, Member]:

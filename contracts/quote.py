@@ -141,11 +141,10 @@ QUOTES: Final[Table[QuoteRecord]] = Table(
 
 def load_quote(ctx: Context, name: str) -> tuple[bytes, QuoteRecord]:
     """The key and record of a quote; fails with `unknown-quote`."""
-    key = ctx.get_derived(make_object_key(name))
-    record = None if key is None else QUOTES.get(ctx, key)
-    if record is None:
+    found = QUOTES.find(ctx, name)
+    if found is None:
         raise Failure("unknown-quote")
-    return key, record
+    return found
 
 
 def quote(ctx: Context, call: Quote) -> None:

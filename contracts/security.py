@@ -235,12 +235,11 @@ def lapse(ctx: Context, key: bytes) -> None:
 
 
 def _load_own(ctx: Context, name: str) -> tuple[bytes, Incident]:
-    key = ctx.get_derived(make_object_key(name))
-    incident = None if key is None else INCIDENTS.get(ctx, key)
-    if incident is None:
+    found = INCIDENTS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-incident")
-    require(ctx.actor == incident["node"], "not-owner")
-    return key, incident
+    require(ctx.actor == found[1]["node"], "not-owner")
+    return found
 
 
 def _emit(ctx: Context, type_: str, name: str, incident: Incident, **data: Value) -> None:

@@ -259,10 +259,10 @@ def announce(ctx: Context, call: Announce) -> None:
 def withdraw_notice(ctx: Context, call: WithdrawNotice) -> None:
     """End a notice before its time."""
     # who may
-    key = ctx.get_derived(make_object_key(call.notice))
-    notice = None if key is None else NOTICES.get(ctx, key)
-    if notice is None:
+    found = NOTICES.find(ctx, call.notice)
+    if found is None:
         raise Failure("unknown-notice")
+    key, notice = found
     require(ctx.actor == notice["node"], "not-owner")
 
     # what must hold

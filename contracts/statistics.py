@@ -134,12 +134,11 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
 
 
 def _load_own(ctx: Context, name: str) -> tuple[bytes, Statistic]:
-    key = ctx.get_derived(make_object_key(name))
-    statistic = None if key is None else STATISTICS.get(ctx, key)
-    if statistic is None:
+    found = STATISTICS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-statistic")
-    require(ctx.actor == statistic["node"], "not-owner")
-    return key, statistic
+    require(ctx.actor == found[1]["node"], "not-owner")
+    return found
 
 
 _NODE = Role("node", "NRI")

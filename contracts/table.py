@@ -88,6 +88,12 @@ class Table(Generic[V]):
         """The current value under a key, or None."""
         return cast("V | None", ctx.get(key))
 
+    def find(self, ctx: Context, name: str) -> tuple[bytes, V] | None:
+        """The key and current value of an object by its id, or None."""
+        key = ctx.get_derived(make_object_key(name))
+        value = None if key is None else self.get(ctx, key)
+        return None if value is None else (key, value)
+
     def put(self, ctx: Context, key: bytes, value: V) -> None:
         """Write a record and what derives from it."""
         before = self.get(ctx, key)

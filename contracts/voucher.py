@@ -224,10 +224,10 @@ def load_part(
     """
     if not name:
         return None
-    key = ctx.get_derived(make_object_key(name))
-    record = None if key is None else VOUCHERS.get(ctx, key)
-    if record is None:
+    found = VOUCHERS.find(ctx, name)
+    if found is None:
         raise Failure("unknown-voucher")
+    key, record = found
     require(get_owner(key, record) == consumer, "not-holder")
     require(record["state"] == "open" and ctx.time_ms < record["expires_ms"], "voucher-closed")
     fields = parse_code(resource)
@@ -239,9 +239,9 @@ def load_part(
 
 def apply_use(ctx: Context, name: str, micro_yuan: int) -> None:
     """Give a part of a voucher to a lease."""
-    key = ctx.get_derived(make_object_key(name))
-    record = VOUCHERS.get(ctx, key)
-    assert record is not None
+    found = VOUCHERS.find(ctx, name)
+    assert found is not None
+    key, record = found
     changed: VoucherRecord = {
         **record,
         "balance_micro_yuan": record["balance_micro_yuan"] - micro_yuan,
@@ -254,9 +254,9 @@ def apply_return(ctx: Context, name: str, returned_micro_yuan: int, spent_micro_
     """Take back from a lease what it did not need, and book what it spent (rules 3 and 4)."""
     if not returned_micro_yuan and not spent_micro_yuan:
         return
-    key = ctx.get_derived(make_object_key(name))
-    record = VOUCHERS.get(ctx, key)
-    assert record is not None
+    found = VOUCHERS.find(ctx, name)
+    assert found is not None
+    key, record = found
     kept = returned_micro_yuan if record["state"] == "open" else 0
     lapsed = returned_micro_yuan - kept
     changed: VoucherRecord = {
