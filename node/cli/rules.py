@@ -1,5 +1,6 @@
 """`suanlian rules`: the rules in force, and what other rules would have changed."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ LivePeer = Annotated[
 ]
 Most = Annotated[int, typer.Option("--most", help="Rows of each table at most.", min=1)]
 
+_CHANGE: Final = re.compile(r"([^=]*)=([0-9]+(?:_[0-9]+)*)")
 _VERSIONS: Final = {"rule": "rule", "integer": "integer", "version": "since version"}
 _CODES: Final = {"was": "ended as", "would_be": "would have ended as", "count": "transactions"}
 _OTHERWISE: Final = {
@@ -162,10 +164,10 @@ def _open_store(config: Path, data: Path | None) -> Iterator[tuple[Genesis, Stor
 def _read_changes(texts: Sequence[str]) -> dict[str, int]:
     changes: dict[str, int] = {}
     for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator or not value.replace("_", "").isdecimal():
+        change = _CHANGE.fullmatch(text)
+        if change is None:
             raise CommandError(f"{text!r} is no change of a rule, such as hold_epochs=3")
-        changes[name] = int(value)
+        changes[change[1]] = int(change[2])
     return changes
 
 

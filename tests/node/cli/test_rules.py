@@ -61,6 +61,7 @@ def test_tables_for_people(suanlian: Suanlian, stopped: Path) -> None:
     [
         (("--change", "hold_epochs"), "is no change of a rule"),
         (("--change", "hold_epochs=many"), "is no change of a rule"),
+        (("--change", "hold_epochs=_3"), "is no change of a rule"),
         (("--change", "printing_press=1"), "is no rule"),
         (("--ballot", "ballot-" + "0" * 32 + "-0"), "is no ballot about rules"),
         ((), "nothing is changed"),
