@@ -8,11 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ledger.keyvalue import LevelDb
-from ledger.store import Store
-from node.cli.output import AsJson, CommandError, show_fields, write_file
-from node.config import FILE_NAME, load_config, load_genesis
-from node.genesis_block import compute_genesis_block
+from node.cli.output import AsJson, show_fields, write_file
+from node.cli.stopped import open_stopped
+from node.config import FILE_NAME
 from node.replay import Replayed, ReplayedBlock
 from node.replay import replay as replay_chain
 
@@ -32,27 +30,20 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Execute every block of a stopped peer again and compare every root."""
-    loaded = load_config(config)
-    genesis = load_genesis(loaded)
-    folder = (data or loaded.data_dir) / "store"
-    if not folder.is_dir():
-        raise CommandError(f"no store is in {folder}: has this peer ever run?")
     lines: list[str] = []
     begun = time.monotonic()
-    disk = LevelDb(folder)
-    try:
-        store = Store(disk, compute_genesis_block(genesis))
-        with tempfile.TemporaryDirectory(prefix="suanlian-replay-") as scratch:
-            status = Console(stderr=True, quiet=as_json).status("")
-            with status:
+    status = Console(stderr=True, quiet=as_json).status("")
+    with (
+        open_stopped(config, data) as (store, genesis),
+        tempfile.TemporaryDirectory(prefix="suanlian-replay-") as scratch,
+        status,
+    ):
 
-                def saw(block: ReplayedBlock) -> None:
-                    lines.append(block.line)
-                    status.update(f"block {block.height} of {store.height}")
+        def saw(block: ReplayedBlock) -> None:
+            lines.append(block.line)
+            status.update(f"block {block.height} of {store.height}")
 
-                replayed = replay_chain(genesis, store, Path(scratch), saw)
-    finally:
-        disk.close()
+        replayed = replay_chain(genesis, store, Path(scratch), saw)
     if roots is not None:
         write_file(roots, "".join(f"{line}\n" for line in lines))
     show_fields("The chain holds", _describe(replayed, time.monotonic() - begun), as_json)

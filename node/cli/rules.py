@@ -1,22 +1,17 @@
 """`suanlian rules`: the rules in force, and what other rules would have changed."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from contracts.ballot import make_ballot_key
-from ledger.genesis import Genesis
-from ledger.keyvalue import LevelDb
-from ledger.store import Store
 from node.cli.output import AsJson, CommandError, print_json, show_fields, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect
-from node.client.http import Client
-from node.config import FILE_NAME, load_config, load_genesis
-from node.genesis_block import compute_genesis_block
+from node.cli.stopped import open_stopped
+from node.config import FILE_NAME
 from node.trial import MAX_BLOCKS, show_trial, try_rules
 
 app = typer.Typer(
@@ -24,7 +19,8 @@ app = typer.Typer(
 )
 
 Changes = Annotated[
-    list[str], typer.Option("--change", help="A rule and its new integer, NAME=VALUE. Repeat it.")
+    list[str] | None,
+    typer.Option("--change", help="A rule and its new integer, NAME=VALUE. Repeat it."),
 ]
 OfBallot = Annotated[
     str, typer.Option("--ballot", help="Take the changes that this ballot would carry.")
@@ -103,7 +99,7 @@ def show_rules(
 
 @app.command("try")
 def try_on_blocks(
-    change: Changes = [],  # noqa: B006
+    change: Changes = None,
     ballot: OfBallot = "",
     last: Last = 1_000,
     config: Config = Path(FILE_NAME),
@@ -118,18 +114,21 @@ def try_on_blocks(
     Nothing is written. The changes are tried as a further version, in force from the first of the
     blocks; leases made before keep the version they were made under.
     """
-    changes = _read_changes(change)
+    changes = _read_changes(change or ())
     if not changes and not ballot:
         raise CommandError("nothing is changed: give --change NAME=VALUE, or --ballot ID")
     if live:
         with connect(live, genesis) as client:
             if ballot:
-                changes = {**_find_ballot(client, ballot), **changes}
+                record = client.get_record("ballot", ballot)["value"]
+                changes = {**_list_changes(ballot, record), **changes}
             tried = client.try_rules(changes, last)
     else:
-        with _open_store(config, data) as (document, store):
+        with open_stopped(config, data) as (store, document):
             if ballot:
-                changes = {**_load_ballot(store, ballot), **changes}
+                found = store.state.get(make_ballot_key(ballot)) if ballot.isascii() else None
+                record = None if found is None else found.value
+                changes = {**_list_changes(ballot, record), **changes}
             tried = show_trial(try_rules(document, store, changes, last))
     if as_json:
         print_json(tried)
@@ -147,20 +146,6 @@ def _find_since(versions: Sequence[dict[str, Any]], current: dict[str, Any], nam
     return str(since["version"])
 
 
-@contextmanager
-def _open_store(config: Path, data: Path | None) -> Iterator[tuple[Genesis, Store]]:
-    loaded = load_config(config)
-    genesis = load_genesis(loaded)
-    folder = (data or loaded.data_dir) / "store"
-    if not folder.is_dir():
-        raise CommandError(f"no store is in {folder}: has this peer ever run?")
-    disk = LevelDb(folder)
-    try:
-        yield genesis, Store(disk, compute_genesis_block(genesis))
-    finally:
-        disk.close()
-
-
 def _read_changes(texts: Sequence[str]) -> dict[str, int]:
     changes: dict[str, int] = {}
     for text in texts:
@@ -171,17 +156,9 @@ def _read_changes(texts: Sequence[str]) -> dict[str, int]:
     return changes
 
 
-def _load_ballot(store: Store, name: str) -> dict[str, int]:
-    record = store.state.get(make_ballot_key(name)) if name.isascii() else None
-    if record is None or record.value["matter"] != "rules":
-        raise CommandError(f"{name} is no ballot about rules on this ledger")
-    changes: dict[str, int] = record.value["details"]["changes"]
-    return changes
-
-
-def _find_ballot(client: Client, name: str) -> dict[str, int]:
-    ballot = client.get_record("ballot", name)["value"]
-    if ballot["matter"] != "rules":
+def _list_changes(name: str, ballot: Mapping[str, Any] | None) -> dict[str, int]:
+    """What a ballot would carry; raises CommandError where it is none about rules."""
+    if ballot is None or ballot["matter"] != "rules":
         raise CommandError(f"{name} is no ballot about rules on this ledger")
     return {rule: int(integer) for rule, integer in ballot["details"]["changes"].items()}
 

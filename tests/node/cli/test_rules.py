@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.keyvalue import LevelDb
-from node.cli import rules
+from node.cli import stopped as stopped_peer
 from tests.node.cli.conftest import Suanlian
 from tests.node.cli.test_invariants import PEER, url
 
@@ -20,8 +20,8 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     disk = LevelDb(tmp_path / "store")
     disk.write(list(PEER.disk.scan(b"", b"\xff")), sync=True)
     disk.close()
-    monkeypatch.setattr(rules, "load_config", lambda _: SimpleNamespace(data_dir=tmp_path))
-    monkeypatch.setattr(rules, "load_genesis", lambda _: PEER.genesis)
+    monkeypatch.setattr(stopped_peer, "load_config", lambda _: SimpleNamespace(data_dir=tmp_path))
+    monkeypatch.setattr(stopped_peer, "load_genesis", lambda _: PEER.genesis)
     return tmp_path
 
 
