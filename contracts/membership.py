@@ -196,10 +196,7 @@ def _check_peer(ctx: Context, call: Admit, identity_key: PublicKey) -> Certifica
 def connect(ctx: Context, call: Connect) -> None:
     """Say that an admitted node runs; the next block makes it active."""
     # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    if node is None:
-        raise Failure("unknown-node")
+    key, node = nodes.load_own(ctx)
     require((node["status"], "connect") in nodes.LIFE, "wrong-state")
     voice = parse_key_signer(ctx.signers[1]) if len(ctx.signers) > 1 else b""
     require(voice == node["validator_key"], "wrong-key")
@@ -218,10 +215,7 @@ def connect(ctx: Context, call: Connect) -> None:
 def reconnect(ctx: Context, call: Reconnect) -> None:
     """Name another regional node that an industry node is connected through."""
     # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    if node is None:
-        raise Failure("unknown-node")
+    key, node = nodes.load_own(ctx)
 
     # what must hold
     before = node["through"]
@@ -243,10 +237,7 @@ def _is_gateway(ctx: Context, through: str) -> bool:
 def rotate_validator(ctx: Context, _call: RotateValidator) -> None:
     """Give a regional node a new validator key; the validator set changes with it."""
     # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    if node is None:
-        raise Failure("unknown-node")
+    key, node = nodes.load_own(ctx)
 
     # what must hold
     validator_key = parse_key_signer(ctx.signers[1])
@@ -261,13 +252,11 @@ def rotate_validator(ctx: Context, _call: RotateValidator) -> None:
 def rotate_peer(ctx: Context, call: RotatePeer) -> None:
     """Give a node a new peer key, certified by its identity key, and its endpoints."""
     # who may
-    key = NODES.make_key(ctx.actor)
-    node = NODES.get(ctx, key)
-    identity = get_identity(ctx, ctx.actor)
-    if node is None or identity is None:
-        raise Failure("unknown-node")
+    key, node = nodes.load_own(ctx)
 
     # what must hold
+    identity = get_identity(ctx, ctx.actor)
+    assert identity is not None
     issuer_key = PublicKey(identity["key"])
     certificate = check_certificate(ctx, call.certificate, ctx.actor, ctx.actor, issuer_key, False)
 

@@ -125,6 +125,15 @@ def get_node(state: Reader, code: str) -> Node | None:
     return None if record is None else _make_node(state, key, record.value)
 
 
+def load_own(ctx: Context) -> tuple[bytes, NodeRecord]:
+    """The key and record of the node that acts; fails with `unknown-node`."""
+    key = NODES.make_key(ctx.actor)
+    node = NODES.get(ctx, key)
+    if node is None:
+        raise Failure("unknown-node")
+    return key, node
+
+
 def is_validator_key(ctx: Context, key: bytes) -> bool:
     """Whether a node, active or not, has this validator key."""
     return any(value["validator_key"] == key for _, value in ctx.scan(PREFIX))
@@ -227,7 +236,7 @@ def _check_set(ctx: Context, code: str, is_joining: bool) -> None:
 
 def _make_node(state: Reader, key: bytes, value: NodeRecord) -> Node:
     code = _code_of(key)
-    identity = state.get(make_key("identity", code))
+    identity = state.get(make_identity_key(code))
     assert identity is not None
     return Node(
         code=Code(code),

@@ -22,11 +22,11 @@ from typing import Annotated, Final, TypedDict
 
 from pydantic import Field
 
+from contracts import nodes
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.nodes import NODES
 from contracts.payload import Document, Name, Note, Payload
 from contracts.table import Table
 from ledger.codec import Value
@@ -197,8 +197,7 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
 def declare(ctx: Context, call: Declare) -> None:
     """Say which version of a profile a node speaks."""
     # who may
-    if NODES.get(ctx, NODES.make_key(ctx.actor)) is None:
-        raise Failure("unknown-node")
+    nodes.load_own(ctx)
 
     # what must hold
     standard = STANDARDS.get(ctx, make_standard_key(call.name, call.version))
