@@ -31,7 +31,7 @@ from pydantic import Field
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import compute_next
-from contracts.nodes import compute_quorum, compute_validators
+from contracts.nodes import compute_quorum, compute_validators, is_voting
 from contracts.table import Projection, Table, get_last_field, make_due_key
 from ledger.codec import Value
 from ledger.record import make_key
@@ -136,7 +136,7 @@ def open_ballot(
     notice_ms = ctx.rules["root_notice_ms"] if matter == RECOVERY else 0
     earliest_ms = ctx.working_ms + notice_ms
     ballot: Ballot = {
-        "approvals": [[ctx.actor, ctx.height]] if is_voter(ctx, ctx.actor) else [],
+        "approvals": [[ctx.actor, ctx.height]] if is_voting(ctx, ctx.actor) else [],
         "closed_by": "",
         "deadline_ms": earliest_ms + ctx.rules["ballot_window_ms"],
         "details": details,
@@ -156,11 +156,6 @@ def open_ballot(
     about = (name, ctx.actor, subject)
     ctx.emit("ballot.opened", about, deadline_ms=ballot["deadline_ms"], matter=matter, note=note)
     return name
-
-
-def is_voter(ctx: Context, code: str) -> bool:
-    """Whether a code is that of an active regional node."""
-    return any(code == voter for voter, _ in compute_validators(ctx.layer))
 
 
 def compute_threshold(ctx: Context, matter: str, voters: int) -> int:

@@ -16,12 +16,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from contracts.ballot import OPENING_FAILURES, RECOVERY, is_voter, open_ballot
+from contracts.ballot import OPENING_FAILURES, RECOVERY, open_ballot
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import compute_next
-from contracts.nodes import is_electoral
+from contracts.nodes import is_electoral, is_voting
 from contracts.payload import Der, Note, Payload, RegionalCode
 from contracts.root import ROOT_FAILURES, check_national, check_root, load_root
 from contracts.rules import (
@@ -109,7 +109,7 @@ def propose(ctx: Context, call: Propose) -> None:
     elif call.matter == "revocation":
         entitled = ctx.actor[0] == "N"
     else:
-        entitled = ctx.actor[0] == "N" or (is_voter(ctx, ctx.actor) and ctx.actor != call.code)
+        entitled = ctx.actor[0] == "N" or (is_voting(ctx, ctx.actor) and ctx.actor != call.code)
     require(entitled, "not-entitled")
 
     # what must hold
@@ -158,7 +158,7 @@ def propose_root(ctx: Context, call: ProposeRoot) -> None:
 def propose_recovery(ctx: Context, call: ProposeRecovery) -> None:
     """Propose a new root without the old one."""
     # who may
-    require(is_voter(ctx, ctx.actor), "not-entitled")
+    require(is_voting(ctx, ctx.actor), "not-entitled")
 
     # what must hold
     certificate = check_root(ctx, call.certificate)

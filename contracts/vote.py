@@ -23,14 +23,13 @@ from contracts.ballot import (
     apply_end,
     is_carried,
     is_lost,
-    is_voter,
     make_ballot_key,
     schedule_judgements,
 )
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.nodes import STATUS_FAILURES, apply_identity_step
+from contracts.nodes import STATUS_FAILURES, apply_identity_step, is_voting
 from contracts.payload import Note, Payload
 from contracts.proposal import STEPS
 from contracts.table import get_last_field
@@ -63,7 +62,7 @@ def approve(ctx: Context, call: Approve) -> None:
     """Vote for a ballot; the vote that carries it runs its effect."""
     # who may
     ballot = _require_open(ctx, call.ballot)
-    require(is_voter(ctx, ctx.actor), "not-a-voter")
+    require(is_voting(ctx, ctx.actor), "not-a-voter")
 
     # what must hold
     require(not _has_voted(ballot["approvals"], ctx.actor), "already-voted")
@@ -85,7 +84,7 @@ def reject(ctx: Context, call: Reject) -> None:
     """Vote against a ballot, which ends it when it cannot be carried any more."""
     # who may
     ballot = _require_open(ctx, call.ballot)
-    require(is_voter(ctx, ctx.actor), "not-a-voter")
+    require(is_voting(ctx, ctx.actor), "not-a-voter")
 
     # what must hold
     require(not _has_voted(ballot["rejections"], ctx.actor), "already-voted")
