@@ -19,7 +19,7 @@ from contracts.calendar import DERIVED as CALENDAR
 from contracts.calendar import compute_course
 from contracts.life import compute_terminal
 from contracts.registry import BY_NAME, TABLES, find_table
-from contracts.table import ISSUED, Table, get_last_field, get_table_name, make_object_key
+from contracts.table import Table, count_money, get_last_field, get_table_name, make_object_key
 from ledger.record import make_key
 from ledger.state import Layer, Reader
 
@@ -94,7 +94,7 @@ def _check_records(before: Reader, layer: Layer) -> Iterator[str]:
                 _add(moved, table.money(key, old.value), -1)
         if table.check is not None:
             yield from table.check(key, record.value)
-    total = sum(-change if name.startswith(ISSUED) else change for name, change in moved.items())
+    total = count_money(moved)
     if total:
         yield f"money was made or lost, {total} micro-yuan: {moved}"
 
