@@ -21,7 +21,7 @@ from node.cli.statement import audit_statement
 from node.cli.statistics import audit_statistic
 from node.cli.times import From, To, read_time
 from node.client.bundle import compose_text
-from node.client.difference import compute_difference
+from node.client.difference import compute_difference, iterate_fields
 from node.client.http import Client
 from node.client.verified import show_time
 from node.client.verify import verify_bundle
@@ -316,7 +316,13 @@ def _show_versions(versions: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any
             "kind": maker.get("kind", "genesis" if version["height"] == "0" else None),
             "signers": maker.get("signers", ()),
             "rules_version": maker.get("rules_version"),
-            "changes": [str(change) for change in compute_difference(before, version["value"])],
+            "changes": _show_changes(before, version["value"]),
             "id": maker.get("id"),
         }
         before = version["value"]
+
+
+def _show_changes(before: Any, after: Any) -> list[str]:
+    if before is None:
+        return list(iterate_fields(after))
+    return [str(change) for change in compute_difference(before, after)]

@@ -15,10 +15,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from contracts.errors import ContractError
 from ledger.errors import LedgerError
+from node.client.difference import show_text
 from node.errors import NodeError
 
 EXPECTED = (LedgerError, ContractError, NodeError, OSError)
@@ -41,12 +43,8 @@ def show_fields(title: str, fields: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(fields)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in fields.items():
-        table.add_row(name.replace("_", " "), escape(_render(value)))
-    _print_titled(title, table)
+    names = [name.replace("_", " ") for name in fields]
+    _print_titled(title, _stack(names, [[escape(_render(value)) for value in fields.values()]]))
 
 
 def show_table(
@@ -55,18 +53,27 @@ def show_table(
     rows: Sequence[Mapping[str, Any]],
     as_json: bool,
 ) -> None:
-    """Print many things: a table whose `columns` map keys of the rows to headings, or a list."""
+    """Print many things: a table whose `columns` map keys of the rows to headings, or a list.
+
+    Where a terminal is too narrow for the words of all columns, each row is lines of its own.
+    """
     if as_json:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(_render(row.get(key))) for key in columns))
+    cells = [[escape(_render(row.get(key))) for key in columns] for row in rows]
+    for index, heading in enumerate(columns.values()):
+        is_prose = any(" " in row[index] for row in cells)
+        table.add_column(heading, overflow="fold", no_wrap=not is_prose)
+    for row in cells:
+        table.add_row(*row)
+    console = _console()
+    unbound = console.options.update(max_width=_PIPE_WIDTH)
+    if Measurement.get(console, unbound, table).minimum > console.width:
+        table = _stack(list(columns.values()), cells)
     _print_titled(title, table)
     if not rows:
-        _console().print("none", style="dim")
+        console.print("none", style="dim")
 
 
 def print_json(value: Any) -> None:
@@ -104,11 +111,27 @@ def _explain(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def _stack(names: Sequence[str], things: Sequence[Sequence[str]]) -> Table:
+    """A line for each name and its value, and an empty one after each thing but the last."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for thing in things:
+        for name, value in zip(names, thing, strict=True):
+            table.add_row(name, value)
+        if thing is not things[-1]:
+            table.add_row()
+    return table
+
+
 def _print_titled(title: str, table: Table) -> None:
     """A title of its own line: a table's would be wrapped to the width of the table."""
     console = _console()
     console.print(title, style="italic", markup=False)
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    # A column is as wide as its longest value in all lines; a file need not have the spaces.
+    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def _console() -> Console:
@@ -125,7 +148,7 @@ def _render(value: Any) -> str:
         return "\n".join(_render(item) for item in value) or "-"
     if isinstance(value, dict):
         return "\n".join(f"{name}: {_render(item)}" for name, item in value.items()) or "-"
-    return _describe(value)
+    return show_text(value.hex()) if isinstance(value, bytes) else str(value)
 
 
 def _describe(value: object) -> str:

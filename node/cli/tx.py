@@ -5,7 +5,6 @@ each signs it with `tx sign` on its own machine, `tx join` puts the signatures t
 hands the transaction in. How to write data, bytes among it, says `node.cli.values`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from node.cli.remote import (
 )
 from node.cli.values import read_data
 from node.client import ChainInfo, Client, Composer, Draft, Outcome, PartError, Signed
+from node.client.difference import iterate_fields
 from node.client.parts import MAX_FILE_BYTES, make_draft, read_draft, read_part
 
 app = typer.Typer(help="Make, sign, send and follow transactions.", no_args_is_help=True)
@@ -280,7 +280,7 @@ def _summarize(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         transaction = document["transaction"]
         yield "kind", transaction["kind"]
         yield "signed_by", transaction["signers"]
-        yield "data", list(_flatten("", transaction["data"]))
+        yield "data", list(iterate_fields(transaction["data"]))
     if "result" in document:
         result = document["result"]
         yield (
@@ -288,15 +288,6 @@ def _summarize(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             [f"{event['type']} ({', '.join(event['about'])})" for event in result["events"]],
         )
         yield "wrote", [f"{'/'.join(item['key'])} #{item['version']}" for item in result["changes"]]
-
-
-def _flatten(path: str, value: Any) -> Iterator[str]:
-    """One line a field: `name.inner: value`."""
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _flatten(f"{path}.{name}" if path else name, item)
-    elif path:
-        yield f"{path}: {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _describe_draft(draft: Draft) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from node.client.bundle import (
     TransactionClaim,
     VersionsClaim,
 )
-from node.client.difference import compute_difference, show_key, show_value
+from node.client.difference import compute_difference, iterate_fields, show_key, show_value
 from node.client.verified import Proved, show_span, show_time
 
 
@@ -346,10 +346,7 @@ def _show_when(ground: Ground, header: Header) -> str:
 
 
 def _show_lines(version: Version) -> tuple[str, ...]:
-    value = show_value(version.value)
-    if type(value) is dict:
-        return tuple(f"{name}: {item}" for name, item in value.items())
-    return (f"value: {value}",)
+    return tuple(iterate_fields(show_value(version.value)))
 
 
 def _show_version(ground: Ground, version: Version) -> dict[str, Any]:

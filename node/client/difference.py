@@ -1,12 +1,15 @@
 """Values for people, and what differs between two versions of one."""
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.codec import Value
 
 _ABSENT = object()
+_LONG_HEX = re.compile(r"(?:[0-9a-f]{2}){65,}")  # longer than a digest, a key or a signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Change:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.path or 'value'}: {_text(self.before)} -> {_text(self.after)}"
+        return f"{self.path or 'value'}: {show_text(self.before)} -> {show_text(self.after)}"
 
 
 def show_value(value: Value) -> Any:
@@ -39,6 +42,15 @@ def show_value(value: Value) -> Any:
     return [show_value(item) for item in value]
 
 
+def show_text(value: Any) -> str:
+    """A value for people: of long bytes, such as a certificate, the beginning and the length."""
+    if type(value) is not str:
+        return json.dumps(value, ensure_ascii=False)
+    if _LONG_HEX.fullmatch(value):
+        return f"{value[:32]}... ({len(value) // 2} bytes)"
+    return value
+
+
 def show_key(key: bytes) -> str:
     """A state key on one line: its fields with slashes, or hex where they are not text."""
     body = key[:-1] if key.endswith(b"\x00") else key
@@ -49,6 +61,15 @@ def show_key(key: bytes) -> str:
     if table.isalnum() and rest:
         return f"{table.decode('ascii')}/0x{rest.hex()}"
     return f"0x{key.hex()}"
+
+
+def iterate_fields(value: Any, path: str = "") -> Iterator[str]:
+    """A value in JSON for people, one line a field: `terms.price: 5`."""
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from iterate_fields(item, f"{path}.{name}" if path else name)
+    elif path or value != {}:
+        yield f"{path or 'value'}: {show_text(value)}"
 
 
 def compute_difference(before: Value, after: Value) -> list[Change]:
@@ -71,7 +92,3 @@ def _walk(path: str, before: Value, after: Value) -> list[Change]:
 
 def _show(value: Value) -> Any:
     return None if value is _ABSENT else show_value(value)
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else json.dumps(value, ensure_ascii=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from ledger.errors import FormatError
 from node.cli.output import (
@@ -42,11 +43,48 @@ def test_many_things_are_rows(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out) == rows
 
 
+@pytest.mark.parametrize("columns", [38, 44])
+def test_no_word_is_cut_to_fit_a_table_into_a_terminal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [{"id": "0" * 32, "does": "some words"}, {"id": "1" * 32, "does": "more words"}]
+    show_table("Things", {"id": "id", "does": "does"}, rows, False)
+    lines = [line.split() for line in Text.from_ansi(capsys.readouterr().out).plain.splitlines()]
+    assert lines == {
+        38: [
+            ["Things"], ["id", "0" * 32], ["does", "some", "words"], [],
+            ["id", "1" * 32], ["does", "more", "words"],
+        ],
+        44: [
+            ["Things"], ["id", "does"], ["0" * 32, "some", "words"], ["1" * 32, "more", "words"],
+        ],
+    }[columns]  # fmt: skip
+
+
 def test_no_rows_are_said(capsys: Captured) -> None:
     show_table("Things", {"a": "first"}, [], False)
     assert capsys.readouterr().out.splitlines()[-1] == "none"
     show_table("Things", {"a": "first"}, [], True)
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_long_bytes_are_short_for_people_and_whole_for_programs(capsys: Captured) -> None:
+    key, certificate = bytes(range(32)), bytes(range(200))
+    show_fields("Draft", {"data": {"key": key, "certificate": certificate}}, False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Draft",
+        f"data  key: {key.hex()}",
+        "      certificate: 000102030405060708090a0b0c0d0e0f... (200 bytes)",
+    ]
+    show_fields("Draft", {"data": {"certificate": certificate}}, True)
+    assert json.loads(capsys.readouterr().out) == {"data": {"certificate": certificate.hex()}}
+
+
+def test_no_line_ends_in_spaces(capsys: Captured) -> None:
+    show_table("Things", {"a": "a", "b": "b"}, [{"a": 1, "b": "long"}, {"a": 2, "b": "s"}], False)
+    assert all(line == line.rstrip() for line in capsys.readouterr().out.splitlines())
 
 
 def test_long_values_are_not_folded_in_a_pipe(capsys: Captured) -> None:
