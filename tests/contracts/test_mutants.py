@@ -6,8 +6,8 @@ is compiled again without it, and put in the place of the one that has it.
 
 import ast
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -94,18 +94,24 @@ class WithoutGuard(ast.NodeTransformer):
 
 
 @contextmanager
-def without(guard: Guard) -> Iterator[None]:
-    """The contracts as they would be if somebody had forgotten the guard."""
-    function = guard.function
-    tree = ast.fix_missing_locations(WithoutGuard(guard.line).visit(parse(function)))
-    before = function.__code__
-    names: dict[str, Any] = {}
-    exec(compile(tree, "<mutant>", "exec"), {**function.__globals__}, names)
+def compiled(function: FunctionType, tree: ast.Module, **more: Any) -> Iterator[None]:
+    """The contracts with another body of a function, which knows what its module knows and more."""
+    before, names = function.__code__, dict[str, Any]()
+    exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec"), function.__globals__, names)
+    function.__globals__.update(more)
     function.__code__ = names[function.__name__].__code__
     try:
         yield
     finally:
         function.__code__ = before
+        for name in more:
+            del function.__globals__[name]
+
+
+def without(guard: Guard) -> AbstractContextManager[None]:
+    """The contracts as they would be if somebody had forgotten the guard."""
+    tree: ast.Module = WithoutGuard(guard.line).visit(parse(guard.function))
+    return compiled(guard.function, tree)
 
 
 def pay_as_stranger(_trade: Trade) -> Attempt:
@@ -135,14 +141,34 @@ def list_cases(code: str) -> list[tuple[str, str, Case]]:
     ]
 
 
-def notices(kind: str, code: str, case: Case) -> bool:
-    """Whether the case of a failure does not come out as it must."""
-    try:
-        trade = Trade()
-        signers, data = case(trade)
-        return trade.world.run(kind, signers, **data).code != code
-    except Exception:  # noqa: BLE001 - a case that cannot even be set up has noticed it too
-        return True
+def prepare(kind: str, code: str, case: Case) -> Callable[[], bool]:
+    """Set a case up; what is returned attempts the call, and says whether it missed its failure."""
+    trade = Trade()
+    signers, data = case(trade)
+
+    def attempt() -> bool:
+        try:
+            return trade.world.run(kind, signers, **data).code != code
+        except Exception:  # noqa: BLE001 - whatever stops a call in the guard's place
+            return True
+
+    return attempt
+
+
+def is_noticed(
+    mutant: Callable[[], AbstractContextManager[None]], cases: Iterable[tuple[str, str, Case]]
+) -> bool:
+    """Whether one of the cases misses its failure in a mutant, and in nothing but the mutant.
+
+    The contracts as they are set it up. So it is the attempt that comes out otherwise.
+    """
+    for case in cases:
+        attempt = prepare(*case)
+        with mutant():
+            missed = attempt()
+        if missed:
+            return not prepare(*case)()
+    return False
 
 
 GUARDS = list_guards()
@@ -151,12 +177,19 @@ GUARDS = list_guards()
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
 def test_a_forgotten_guard_is_noticed(guard: Guard) -> None:
     assert CASE_MODULES
-    cases = list_cases(guard.code)
-    with without(guard):
-        assert any(notices(*case) for case in cases), (
-            "no case misses this guard: add one to tests/contracts/failures with `another`"
-        )
-    assert not any(notices(*case) for case in cases)
+    assert is_noticed(lambda: without(guard), list_cases(guard.code)), (
+        "no case misses this guard: add one to tests/contracts/failures with `another`"
+    )
+
+
+def test_nothing_is_noticed_where_nothing_is_taken_out() -> None:
+    """To compile a function again and put it in its place is no mutation."""
+    with ExitStack() as stack:
+        for function in {guard.function for guard in GUARDS}:
+            stack.enter_context(compiled(function, parse(function)))
+        for code in sorted({guard.code for guard in GUARDS}):
+            missed = [kind for kind, own, case in list_cases(code) if prepare(kind, own, case)()]
+            assert missed == [], code
 
 
 def test_guards_are_found() -> None:
