@@ -39,7 +39,6 @@ from contracts.application import (
     get_role,
     load_application,
     make_applied_key,
-    make_document,
     make_drafts_key,
 )
 from contracts.call import Call, Due, Role
@@ -279,7 +278,7 @@ def _make_draft(ctx: Context, call: Draft) -> Application:
         "construction": {
             "capital_micro_yuan": construction.capital_micro_yuan,
             "credit_code": construction.credit_code,
-            "evidence": make_document(construction.evidence),
+            "evidence": construction.evidence.make_record(),
             "name": construction.name,
         },
         "decided_by": "",
@@ -287,7 +286,7 @@ def _make_draft(ctx: Context, call: Draft) -> Application:
         "endorsements": [],
         "expires_ms": ctx.time_ms + ctx.rules["draft_window_ms"],
         "industry": call.industry,
-        "materials": [{**make_document(item), "kind": item.kind} for item in call.materials],
+        "materials": [{**item.make_record(), "kind": item.kind} for item in call.materials],
         "members": [[member.credit_code, member.name] for member in call.members],
         "node": "",
         "operating": {

@@ -29,8 +29,7 @@ from stdnum.cn import uscc
 
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.payload import Amount, Document, Label, Name, Payload
-from contracts.standards import DocumentRecord
+from contracts.payload import Amount, Document, DocumentRecord, Label, Name, Payload
 from contracts.standing import get_identity
 from contracts.table import Projection, Table, get_last_field, make_due_key
 from ledger.code import NATIONWIDE, PROVINCES
@@ -339,16 +338,6 @@ def check_unbarred(ctx: Context, application: Application) -> None:
     """Fail with `entity-barred` if an application names somebody who is barred."""
     barred = any(is_barred(ctx, code) for code in list_entities(application))
     require(not barred, "entity-barred")
-
-
-def make_document(document: Document) -> DocumentRecord:
-    """A document as a record names it."""
-    return {
-        "location": document.location,
-        "media_type": document.media_type,
-        "sha256": document.sha256,
-        "size": document.size,
-    }
 
 
 TABLES = (APPLICATIONS, BARS)

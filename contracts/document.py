@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
-from contracts import receipt, standards, visibility
+from contracts import receipt, visibility
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
 from contracts.machine import BROKEN, MAX_DUE_ITEMS, MAX_GAP_MS
 from contracts.needs import Needs
-from contracts.payload import Document, Payload
+from contracts.payload import Document, DocumentRecord, Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
 from contracts.resource import Descriptor
 from contracts.table import Table
@@ -67,7 +67,7 @@ _LIVES: tuple[tuple[str, Life], ...] = (
     ("Dispute of a receipt", receipt.DISPUTE_LIFE),
 )
 _PARTS: tuple[tuple[str, type], ...] = (
-    ("Document", standards.DocumentRecord),
+    ("Document", DocumentRecord),
     ("Receipt of a lease", receipt.Receipt),
     ("Question for a sample of a receipt", receipt.Challenge),
     ("Dispute of a receipt", receipt.Dispute),

@@ -6,7 +6,7 @@ descriptions are what docs/spec/rules.md shows.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -140,6 +140,15 @@ Reference = Annotated[
 Label = Annotated[str, Field(pattern=r"^[ -~]{1,64}$", description="label in ASCII")]
 
 
+class DocumentRecord(TypedDict):
+    """A document in a record."""
+
+    location: str
+    media_type: str
+    sha256: bytes
+    size: int
+
+
 class Document(Payload):
     """A document that is kept off the ledger, and by which anybody knows it again."""
 
@@ -151,3 +160,12 @@ class Document(Payload):
     ]
     sha256: Annotated[bytes, Field(min_length=32, max_length=32, description="SHA-256")]
     size: Annotated[int, Field(ge=0, le=MAX_DOCUMENT, description="bytes")]
+
+    def make_record(self) -> DocumentRecord:
+        """The document as a record names it, whatever else a call says of it."""
+        return {
+            "location": self.location,
+            "media_type": self.media_type,
+            "sha256": self.sha256,
+            "size": self.size,
+        }

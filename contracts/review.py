@@ -40,15 +40,13 @@ from contracts.application import (
     load_application,
     load_for_bureau,
     make_admitted_key,
-    make_document,
 )
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import compute_next
-from contracts.payload import Document, Name, Note, Payload
+from contracts.payload import Document, DocumentRecord, Name, Note, Payload
 from contracts.registration import is_region_taken
-from contracts.standards import DocumentRecord
 from contracts.table import Table
 
 MAX_DOCUMENTS: Final = 4  # of an announcement
@@ -193,7 +191,7 @@ def announce(ctx: Context, call: Announce) -> None:
     # what changes
     announcement: Announcement = {
         "actor": ctx.actor,
-        "documents": [make_document(document) for document in call.documents],
+        "documents": [document.make_record() for document in call.documents],
         "height": ctx.height,
         "note": call.note,
         "rules": ctx.rules.version,
@@ -220,7 +218,7 @@ def bar(ctx: Context, call: BarEntities) -> None:
         record: Bar = {
             "actor": ctx.actor,
             "application": call.application,
-            "evidence": make_document(call.evidence),
+            "evidence": call.evidence.make_record(),
             "note": call.note,
             "rules": ctx.rules.version,
             "since_ms": ctx.time_ms,

@@ -23,7 +23,7 @@ from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.payload import Document, Label, Name, Note, Payload, TimeMs
+from contracts.payload import Document, DocumentRecord, Label, Name, Note, Payload, TimeMs
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from ledger.codec import Value
 from ledger.record import make_key
@@ -45,15 +45,15 @@ class Incident(TypedDict):
     affected: list[str]
     category: str
     contained_ms: int
-    containment: dict[str, Value] | None
+    containment: DocumentRecord | None
     deadline_ms: int
     node: str
     occurred_ms: int
     overdue: int
     predecessor: str
-    report: dict[str, Value]
+    report: DocumentRecord
     reported_ms: int
-    resolution: dict[str, Value] | None
+    resolution: DocumentRecord | None
     resolved_ms: int
     rules: int
     severity: int
@@ -158,7 +158,7 @@ def report(ctx: Context, call: Report) -> None:
         "occurred_ms": call.occurred_ms,
         "overdue": 0,
         "predecessor": call.predecessor,
-        "report": call.document.model_dump(),
+        "report": call.document.make_record(),
         "reported_ms": ctx.time_ms,
         "resolution": None,
         "resolved_ms": 0,
@@ -194,11 +194,10 @@ def contain(ctx: Context, call: Contain) -> None:
     state = compute_next(LIFE, incident["state"], "contain")
 
     # what changes
-    document = call.document.model_dump()
     changed: Incident = {
         **incident,
         "contained_ms": ctx.time_ms,
-        "containment": document,
+        "containment": call.document.make_record(),
         "state": state,
     }
     INCIDENTS.put(ctx, key, changed)
@@ -214,10 +213,9 @@ def resolve(ctx: Context, call: Resolve) -> None:
     state = compute_next(LIFE, incident["state"], "resolve")
 
     # what changes
-    document = call.document.model_dump()
     changed: Incident = {
         **incident,
-        "resolution": document,
+        "resolution": call.document.make_record(),
         "resolved_ms": ctx.time_ms,
         "state": state,
     }

@@ -26,7 +26,7 @@ from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.payload import Document, Label, Name, Note, Payload, TimeMs
+from contracts.payload import Document, DocumentRecord, Label, Name, Note, Payload, TimeMs
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from contracts.text import is_printable
 from ledger.codec import Value
@@ -60,7 +60,7 @@ class Entry(TypedDict):
 class NoticeRecord(TypedDict):
     """The value of a notice; `reason` is that of its withdrawal."""
 
-    documents: list[dict[str, Value]]
+    documents: list[DocumentRecord]
     ends_ms: int
     node: str
     reason: str
@@ -241,7 +241,7 @@ def announce(ctx: Context, call: Announce) -> None:
     # what changes
     name = ctx.make_object_id("notice")
     record: NoticeRecord = {
-        "documents": [document.model_dump() for document in call.documents],
+        "documents": [document.make_record() for document in call.documents],
         "ends_ms": call.ends_ms,
         "node": ctx.actor,
         "reason": "",

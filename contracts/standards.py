@@ -27,7 +27,7 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
-from contracts.payload import Document, Name, Note, Payload
+from contracts.payload import Document, DocumentRecord, Name, Note, Payload
 from contracts.table import Table
 from ledger.codec import Value
 
@@ -38,7 +38,7 @@ LIFE: Final = {("published", "withdraw"): "withdrawn"}
 INITIAL_NAME: Final = "kubernetes-1"
 INITIAL_VERSION: Final = 1
 INITIAL_TITLE: Final = "Jobs handed over as Kubernetes objects"
-INITIAL_DOCUMENT: Final["DocumentRecord"] = {
+INITIAL_DOCUMENT: Final[DocumentRecord] = {
     "location": "docs/spec/profiles/kubernetes-1.md",
     "media_type": "text/markdown",
     "sha256": bytes.fromhex("12fd6662741467b8ffaa946390585f14535ca1d64eed0fb3ce71c397a5404420"),
@@ -53,15 +53,6 @@ ProfileName = Annotated[
     ),
 ]
 Version = Annotated[int, Field(ge=1, le=MAX_VERSIONS, description="version, from 1")]
-
-
-class DocumentRecord(TypedDict):
-    """A document that is kept elsewhere."""
-
-    location: str
-    media_type: str
-    sha256: bytes
-    size: int
 
 
 class StandardRecord(TypedDict):
@@ -164,7 +155,7 @@ def publish(ctx: Context, call: Publish) -> None:
     # what changes
     value: StandardRecord = {
         "actor": ctx.actor,
-        "document": _record(call.document),
+        "document": call.document.make_record(),
         "height": ctx.height,
         "note": "",
         "rules": ctx.rules.version,
@@ -211,7 +202,7 @@ def declare(ctx: Context, call: Declare) -> None:
         "name": call.name,
         "passed": call.passed,
         "rules": ctx.rules.version,
-        "run": _record(call.run),
+        "run": call.run.make_record(),
         "version": call.version,
     }
     DECLARATIONS.put(ctx, DECLARATIONS.make_key(ctx.actor), value)
@@ -227,15 +218,6 @@ def _count_profiles(ctx: Context) -> int:
     """How many names there are; each has a version 1."""
     first = INITIAL_VERSION.to_bytes(4, "big") + b"\x00"
     return sum(key.endswith(first) for key, _ in ctx.scan(STANDARDS.prefix))
-
-
-def _record(document: Document) -> DocumentRecord:
-    return {
-        "location": document.location,
-        "media_type": document.media_type,
-        "sha256": document.sha256,
-        "size": document.size,
-    }
 
 
 _NATIONAL = Role("national node", "N")
