@@ -36,7 +36,6 @@ from contracts.application import (
     ApplicationId,
     Draft,
     check_unbarred,
-    get_role,
     load_application,
     make_applied_key,
     make_drafts_key,
@@ -46,6 +45,7 @@ from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import compute_next
 from contracts.payload import Note, Payload, TimeMs
+from contracts.standing import get_role
 from contracts.table import Projection, Table, get_last_field
 from ledger.code import NATIONWIDE, parse_code
 from ledger.record import make_key

@@ -30,7 +30,7 @@ from stdnum.cn import uscc
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.payload import Amount, Document, DocumentRecord, Label, Name, Payload
-from contracts.standing import get_identity
+from contracts.standing import get_role
 from contracts.table import Projection, Table, get_last_field, make_due_key
 from ledger.code import NATIONWIDE, PROVINCES
 from ledger.record import make_key
@@ -314,12 +314,6 @@ def load_for_bureau(ctx: Context, name: str) -> tuple[bytes, Application]:
     key, application = load_application(ctx, name)
     require(get_role(ctx, ctx.actor) == "bureau", "not-bureau")
     return key, application
-
-
-def get_role(ctx: Context, code: str) -> str:
-    """The role of an authority; empty for anybody else."""
-    identity = get_identity(ctx, code)
-    return identity["role"] if identity is not None else ""
 
 
 def list_entities(application: Application) -> list[str]:

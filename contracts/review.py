@@ -34,7 +34,6 @@ from contracts.application import (
     Bar,
     CreditCode,
     check_unbarred,
-    get_role,
     is_barred,
     list_entities,
     load_application,
@@ -47,6 +46,7 @@ from contracts.errors import require
 from contracts.life import compute_next
 from contracts.payload import Document, DocumentRecord, Name, Note, Payload
 from contracts.registration import is_region_taken
+from contracts.standing import get_role
 from contracts.table import Table
 
 MAX_DOCUMENTS: Final = 4  # of an announcement

@@ -37,7 +37,7 @@ from contracts.receipt import (
     step_dispute,
 )
 from contracts.rules import load_version
-from contracts.standing import get_identity
+from contracts.standing import get_role
 
 
 class Rule(Payload):
@@ -153,9 +153,7 @@ def _check_arbiter(ctx: Context, lease: Lease, dispute: Dispute) -> None:
     elif class_ == "N":
         fits = dispute["instance"] == "nation"
     else:
-        identity = get_identity(ctx, ctx.actor)
-        is_bureau = identity is not None and identity["role"] == "bureau"
-        fits = dispute["instance"] == "bureau" and is_bureau
+        fits = dispute["instance"] == "bureau" and get_role(ctx, ctx.actor) == "bureau"
     require(fits, "not-arbiter")
 
 

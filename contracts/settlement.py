@@ -15,7 +15,7 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
 from contracts.payload import Amount, IdentityCode, Payload, Reference
-from contracts.standing import get_identity
+from contracts.standing import get_identity, get_role
 
 
 class Deposit(Payload):
@@ -45,7 +45,7 @@ def deposit(ctx: Context, call: Deposit) -> None:
     """Credit a party with what its bank received."""
     # who may
     bank = ctx.actor
-    require(_is_bank(ctx, bank), "not-a-bank")
+    require(get_role(ctx, bank) == "bank", "not-a-bank")
 
     # what must hold
     require(call.account != bank, "same-party")
@@ -69,7 +69,7 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
     """Debit a party with what its bank pays out."""
     # who may
     holder, bank = ctx.signers
-    require(_is_bank(ctx, bank), "not-a-bank")
+    require(get_role(ctx, bank) == "bank", "not-a-bank")
 
     # what must hold
     account = load_account(ctx, bank)
@@ -105,11 +105,6 @@ def pay(ctx: Context, call: Pay) -> None:
         amount_micro_yuan=call.amount_micro_yuan,
         reference=call.reference,
     )
-
-
-def _is_bank(ctx: Context, code: str) -> bool:
-    identity = get_identity(ctx, code)
-    return identity is not None and identity["role"] == "bank"
 
 
 def _may_be_paid(ctx: Context, code: str) -> bool:

@@ -98,6 +98,12 @@ def get_identity(ctx: Context, code: str) -> Identity | None:
     return identity
 
 
+def get_role(ctx: Context, code: str) -> str:
+    """The role of an authority; empty for anybody else."""
+    identity = get_identity(ctx, code)
+    return "" if identity is None else identity["role"]
+
+
 def compute_standing(identity: Identity, time_ms: int) -> str:
     """revoked, suspended, expired or active: the first that holds."""
     if identity["status"] != "active":
