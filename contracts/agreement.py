@@ -59,6 +59,7 @@ LIFE: Final = {
 }
 WAITING: Final = ("matched", "scheduled")
 RUNNING: Final = ("active", "reclaiming")
+OPEN: Final = (*WAITING, *RUNNING)  # which reserve their units
 METERED: Final = (*RUNNING, "settling")
 ENDED: Final = compute_terminal(LIFE)
 
@@ -184,7 +185,7 @@ def _project(key: bytes, lease: Lease) -> Projection:
     entries: dict[bytes, object] = {make_object_key(name): key}
     entries.update(dict.fromkeys(_list_due_keys(name, lease), key))
     sums: dict[bytes, int] = {}
-    if lease["state"] in WAITING or lease["state"] in RUNNING:
+    if lease["state"] in OPEN:
         ends_ms = compute_window_end(lease)
         for subject in filter(None, (lease["resource"], lease["offer"])):
             add_reservation(sums, subject, lease["starts_ms"], ends_ms, lease["units"])

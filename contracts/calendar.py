@@ -85,3 +85,14 @@ def compute_course(changes: Mapping[int, int]) -> Iterator[tuple[int, int]]:
     for time_ms in sorted(changes):
         reserved += changes[time_ms]
         yield time_ms, reserved
+
+
+def list_oversold(
+    changes: Mapping[int, int], capacity: int, time_ms: int
+) -> Iterator[tuple[int, int]]:
+    """Where more is reserved than there is, and how much; what was over by `time_ms` is past."""
+    course = list(compute_course(changes))
+    for place, (starts_ms, reserved) in enumerate(course):
+        lasts = place + 1 == len(course) or course[place + 1][0] > time_ms
+        if lasts and reserved > capacity:
+            yield starts_ms, reserved

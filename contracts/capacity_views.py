@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.agreement import LEASES, RUNNING, WAITING, Lease, compute_window_end
+from contracts.agreement import LEASES, OPEN, RUNNING, Lease, compute_window_end
 from contracts.grouping import PLACES, Groups, Row, group_resource
 from contracts.monitoring import HOUR_MS, REPORTS, Report, compute_day
 from contracts.offer import OFFERS, OfferRecord
 from contracts.pool import MEMBERS, POOLS, Pool, is_fitting
-from contracts.resource import RESOURCES, Resource
+from contracts.resource import RESOURCES, Resource, is_attested
 from contracts.table import get_last_field
 from ledger.state import Reader
 
@@ -135,11 +135,7 @@ def compute_monitoring(state: Reader, time_ms: int) -> list[Row]:
 
 def compute_attested(resource: Resource, time_ms: int) -> int:
     """What is attested of a resource, as it is described now, at a moment."""
-    stands = (
-        resource["attested_version"] == resource["version"]
-        and time_ms < resource["attested_until_ms"]
-    )
-    return resource["attested_units"] if stands else 0
+    return resource["attested_units"] if is_attested(resource, time_ms) else 0
 
 
 def measure_leases(state: Reader, time_ms: int) -> dict[str, Usage]:
@@ -158,8 +154,8 @@ def measure_leases(state: Reader, time_ms: int) -> dict[str, Usage]:
 
 def is_reserving(lease: Lease, time_ms: int) -> bool:
     """Whether an open lease has its units reserved at a moment."""
-    is_open = lease["state"] in WAITING or lease["state"] in RUNNING
-    return is_open and lease["starts_ms"] <= time_ms < compute_window_end(lease)
+    in_window = lease["starts_ms"] <= time_ms < compute_window_end(lease)
+    return lease["state"] in OPEN and in_window
 
 
 def measure_offers(state: Reader, time_ms: int) -> dict[tuple[str, int], int]:

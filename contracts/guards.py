@@ -13,10 +13,11 @@ each changed record, and one walk through the calendar of a subject that was sol
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from contracts.calendar import DERIVED as CALENDAR
-from contracts.calendar import compute_course
+from contracts.calendar import compute_course, list_oversold
 from contracts.life import compute_terminal
 from contracts.registry import BY_NAME, TABLES, find_table
 from contracts.table import Table, count_money, get_last_field, get_table_name, make_object_key
@@ -110,12 +111,8 @@ def _check_capacity(before: Reader, layer: Layer, time_ms: int) -> Iterator[str]
     for subject in subjects:
         most = _find_capacity(layer, subject)
         changes = dict(_read_calendar(layer, subject))
-        course = list(compute_course(changes))
-        for place, (starts_ms, reserved) in enumerate(course):
-            lasts = place + 1 == len(course) or course[place + 1][0] > time_ms
-            if lasts and reserved > most:
-                yield f"{subject} is oversold at {starts_ms}: {reserved} of {most}"
-                break
+        for starts_ms, reserved in islice(list_oversold(changes, most, time_ms), 1):
+            yield f"{subject} is oversold at {starts_ms}: {reserved} of {most}"
 
 
 def _list_sold(before: Reader, layer: Layer) -> Iterator[str]:

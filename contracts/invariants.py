@@ -25,10 +25,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.account import ACCOUNTS
-from contracts.agreement import ENDED, LEASES, RUNNING, WAITING, Lease, compute_window_end
+from contracts.agreement import ENDED, LEASES, OPEN, Lease, compute_window_end
 from contracts.application import APPLICATIONS, BARS, list_entities
 from contracts.billing import SCALE, compute_charge, compute_credit_bp
-from contracts.calendar import compute_course
+from contracts.calendar import compute_course, list_oversold
 from contracts.context import Rules
 from contracts.guards import check_steps
 from contracts.nodes import NODES, RETIRED
@@ -127,7 +127,7 @@ def _check_capacity(state: Reader, time_ms: int) -> Check:
     calendars: dict[str, dict[int, int]] = {}
     for _, record in state.scan(LEASES.prefix):
         lease: Lease = record.value
-        if lease["state"] in WAITING or lease["state"] in RUNNING:
+        if lease["state"] in OPEN:
             for subject in filter(None, (lease["resource"], lease["offer"])):
                 changes = calendars.setdefault(subject, {})
                 for moment_ms, units in (
@@ -151,13 +151,10 @@ def _check_capacity(state: Reader, time_ms: int) -> Check:
 def _check_calendar(
     subject: str, changes: dict[int, int], most: int, time_ms: int
 ) -> Iterator[str]:
-    course = list(compute_course(changes))
-    for place, (moment_ms, reserved) in enumerate(course):
-        lasts = place + 1 == len(course) or course[place + 1][0] > time_ms
-        if lasts and reserved > most:
-            yield f"{subject} is oversold at {moment_ms}: {reserved} of {most}"
-        if reserved < 0:
-            yield f"{subject} has a calendar below nothing"
+    for moment_ms, reserved in list_oversold(changes, most, time_ms):
+        yield f"{subject} is oversold at {moment_ms}: {reserved} of {most}"
+    if any(reserved < 0 for _, reserved in compute_course(changes)):
+        yield f"{subject} has a calendar below nothing"
 
 
 def _check_identities(state: Reader) -> Check:

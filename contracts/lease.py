@@ -27,6 +27,7 @@ from contracts.agreement import (
     BLOCK,
     LEASES,
     LIFE,
+    OPEN,
     RUNNING,
     WAITING,
     Lease,
@@ -226,7 +227,7 @@ def top_up(ctx: Context, call: TopUp) -> None:
     key, lease = load_own_lease(ctx, call.lease, "consumer")
 
     # what must hold
-    require(lease["state"] in WAITING or lease["state"] in RUNNING, "wrong-state")
+    require(lease["state"] in OPEN, "wrong-state")
     ended = lease["state"] in RUNNING and ctx.time_ms >= compute_horizon(lease)
     require(not ended, "lease-ended")
     held = lease["voucher"]

@@ -21,6 +21,7 @@ from contracts.account import apply_credit
 from contracts.agreement import (
     LEASES,
     LIFE,
+    OPEN,
     RUNNING,
     WAITING,
     Lease,
@@ -61,7 +62,7 @@ def move(ctx: Context, call: Move) -> None:
     require(target["provider"] == heir, "not-owner")
 
     # what must hold
-    require(lease["state"] in WAITING or lease["state"] in RUNNING, "wrong-state")
+    require(lease["state"] in OPEN, "wrong-state")
     ended = lease["state"] in RUNNING and ctx.time_ms >= compute_horizon(lease)
     require(not ended, "lease-ended")
     stays = _is_in_place(ctx, lease, heir, call.resource)
@@ -103,7 +104,7 @@ def _check_target(ctx: Context, lease: Lease, code: str, target: Resource, stays
     require(target["descriptor"]["interface"] == spoken, "wrong-interface")
     classes = {parse_code(resource).resource_class for resource in (code, lease["resource"])}
     require(lease["voucher"] is None or (stays and len(classes) == 1), "voucher-bound")
-    require(is_attested(ctx, target), "not-attested")
+    require(is_attested(target, ctx.time_ms), "not-attested")
     venue = lease["venue"] if stays else ""
     admitted = is_supply_admitted(ctx, venue, code, target, lease["sla_class"])
     require(admitted, "against-policy")

@@ -172,7 +172,7 @@ def offer(ctx: Context, call: Offer) -> None:
     check_supply(ctx, call.venue, call.resource, resource, call.sla_class)
 
     # what must hold
-    require(is_attested(ctx, resource), "not-attested")
+    require(is_attested(resource, ctx.time_ms), "not-attested")
     require(call.units <= resource["attested_units"], "over-attested")
     require(call.ends_ms > ctx.time_ms, "window-in-past")
     count = ctx.get_derived(make_count_key(call.resource)) or 0

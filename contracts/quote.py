@@ -159,7 +159,7 @@ def quote(ctx: Context, call: Quote) -> None:
     require(is_open(ctx, wanted), "demand-closed")
     require(wanted["way"] == "quotes", "wrong-way")
     require(call.valid_until_ms > ctx.time_ms, "until-in-past")
-    require(is_attested(ctx, resource), "not-attested")
+    require(is_attested(resource, ctx.time_ms), "not-attested")
     fits = is_wanted(wanted, call.resource, resource, call.price_micro_yuan, call.sla_class)
     require(fits and is_part(wanted, call.units), "demand-mismatch")
     place = ctx.get_derived(_make_place_key(call.demand, call.resource))
@@ -259,7 +259,7 @@ def _check_quote(
     require(valid, "quote-closed")
     require(is_open(ctx, wanted), "demand-closed")
     require(is_active(ctx, record["provider"]), "provider-not-active")
-    require(is_attested(ctx, resource), "not-attested")
+    require(is_attested(resource, ctx.time_ms), "not-attested")
     require(record["descriptor_version"] == resource["version"], "quote-stale")
     venue, sla_class = wanted["venue"], record["sla_class"]
     sold = policy.is_supply_admitted(ctx, venue, record["resource"], resource, sla_class)

@@ -113,11 +113,11 @@ def load_resource(ctx: Context, code: str) -> Resource:
     return resource
 
 
-def is_attested(ctx: Context, resource: Resource) -> bool:
-    """Whether its capacity counts for new business."""
+def is_attested(resource: Resource, time_ms: int) -> bool:
+    """Whether its capacity counts for new business at a moment."""
     return (
         resource["attested_version"] == resource["version"]
-        and ctx.time_ms < resource["attested_until_ms"]
+        and time_ms < resource["attested_until_ms"]
     )
 
 

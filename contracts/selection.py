@@ -262,7 +262,7 @@ def _read_facts(ctx: Context, key: bytes) -> Facts:
     resource = RESOURCES.get(ctx, RESOURCES.make_key(offer["resource"]))
     assert resource is not None
     usable = (
-        is_attested(ctx, resource)
+        is_attested(resource, ctx.time_ms)
         and offer["descriptor_version"] == resource["version"]
         and is_active(ctx, offer["provider"])
         and is_supply_admitted(ctx, offer["venue"], offer["resource"], resource, offer["sla_class"])

@@ -93,7 +93,7 @@ def _check_offer(ctx: Context, call: Take, record: OfferRecord, resource: Resour
     """The offer is there to be taken, so and now (rule 1)."""
     require(record["state"] == "open" and ctx.time_ms < record["ends_ms"], "offer-closed")
     require(is_active(ctx, record["provider"]), "provider-not-active")
-    require(is_attested(ctx, resource), "not-attested")
+    require(is_attested(resource, ctx.time_ms), "not-attested")
     require(record["descriptor_version"] == resource["version"], "offer-stale")
     venue, sla_class = record["venue"], record["sla_class"]
     sold = is_supply_admitted(ctx, venue, record["resource"], resource, sla_class)

@@ -48,6 +48,23 @@ def test_the_peak_is_the_most_at_any_instant(
     assert calendar.compute_last_ms(ctx, "gpu") <= max(ends, default=0)
 
 
+@given(SPANS, st.integers(0, 30), st.integers(0, 80))
+def test_what_is_oversold_lasts_beyond_the_moment(
+    spans: list[tuple[int, int, int]], capacity: int, now: int
+) -> None:
+    changes: dict[int, int] = {}
+    for begin, duration, units in spans:
+        changes[begin] = changes.get(begin, 0) + units
+        changes[begin + duration] = changes.get(begin + duration, 0) - units
+
+    def count(instant: int) -> int:
+        return sum(units for begin, duration, units in spans if begin <= instant < begin + duration)
+
+    oversold = dict(calendar.list_oversold(changes, capacity, now))
+    assert all(reserved == count(time) > capacity for time, reserved in oversold.items())
+    assert bool(oversold) == any(count(instant) > capacity for instant in range(now, 80))
+
+
 def test_reservations_are_counted() -> None:
     sums: dict[bytes, int] = {}
     calendar.add_reservation(sums, "gpu", 5, 9, 3)
