@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from node.client.calls import (
     Document,
     Page,
     check_chain,
+    compose_follow,
     raw_of,
     read_answer,
     read_refusal,
@@ -190,13 +192,7 @@ class AsyncClient:
     ) -> Document:
         """A party's statement of a period, joined out of its pages and added up again."""
         call = calls.list_statement(code, from_ms, to_ms, page)
-        pages: list[Document] = []
-        cursor: str | None = None
-        while not pages or cursor is not None:
-            found = await self.call(call.after(cursor))
-            pages.append(found.document)
-            cursor = found.next
-        return join_statement(pages)
+        return join_statement([found.document async for found in self._iterate_pages(call)])
 
     async def list_queries(self) -> list[Document]:
         """The queries that statistics are made of, each with its columns."""
@@ -217,20 +213,10 @@ class AsyncClient:
     async def stream_state(self) -> AsyncIterator[Frame]:
         """The whole state after the last final block; see `node.client.state`."""
         parser = StateParser()
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._timeout_s, sock_read=STREAM_SILENCE_S
-        )
-        try:
-            async with self._open().get(self.url + STATE_PATH, timeout=timeout) as response:
-                if response.status != 200:
-                    content_type = response.headers.get("Content-Type", "")
-                    content = await response.read()
-                    read_refusal(response.status, content_type, content, STATE_PATH)
-                async for chunk in response.content.iter_any():
-                    for frame in parser.feed(chunk):
-                        yield frame
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{self.url} stopped sending its state: {error!r}") from None
+        async with self._open_stream("its state", STATE_PATH) as content:
+            async for chunk in content.iter_any():
+                for frame in parser.feed(chunk):
+                    yield frame
         parser.finish()
 
     async def follow(
@@ -318,11 +304,15 @@ class AsyncClient:
         return self._height[0]
 
     async def _iterate(self, call: Call[Page]) -> AsyncIterator[Document]:
+        async for page in self._iterate_pages(call):
+            for item in page.items:
+                yield item
+
+    async def _iterate_pages(self, call: Call[Page]) -> AsyncIterator[Page]:
         cursor: str | None = None
         while True:
             page = await self.call(call.after(cursor))
-            for item in page.items:
-                yield item
+            yield page
             cursor = page.next
             if cursor is None:
                 return
@@ -330,25 +320,31 @@ class AsyncClient:
     async def _stream(
         self, parser: StreamParser, start: int | None, filters: Mapping[str, str]
     ) -> AsyncIterator[Message]:
-        query = dict(filters)
-        headers = {"Accept": "text/event-stream"}
-        if parser.last_id:
-            headers["Last-Event-ID"] = parser.last_id
-        elif start is not None:
-            query["from"] = str(start)
+        query, headers = compose_follow(parser.last_id, start, filters)
+        async with self._open_stream("events", EVENTS_PATH, query, headers) as content:
+            async for chunk in content.iter_any():
+                for message in parser.feed(chunk):
+                    yield message
+
+    @asynccontextmanager
+    async def _open_stream(
+        self,
+        what: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """An answer that goes on, as it comes; raises ClientError."""
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=self._timeout_s, sock_read=STREAM_SILENCE_S
         )
         try:
             async with self._open().get(
-                self.url + EVENTS_PATH, params=query or None, headers=headers, timeout=timeout
+                self.url + path, params=query or None, headers=headers, timeout=timeout
             ) as response:
                 if response.status != 200:
                     content_type = response.headers.get("Content-Type", "")
-                    content = await response.read()
-                    read_refusal(response.status, content_type, content, EVENTS_PATH)
-                async for chunk in response.content.iter_any():
-                    for message in parser.feed(chunk):
-                        yield message
+                    read_refusal(response.status, content_type, await response.read(), path)
+                yield response.content
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{self.url} stopped sending events: {error!r}") from None
+            raise Unreachable(f"{self.url} stopped sending {what}: {error!r}") from None

@@ -82,6 +82,18 @@ def read_refusal(status: int, content_type: str, content: bytes, path: str) -> N
     read_answer(status, content_type, content, refused)
 
 
+def compose_follow(
+    last_id: str, start: int | None, filters: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Query and headers of an event stream that goes on after `last_id`, or else from `start`."""
+    query, headers = dict(filters), {"Accept": "text/event-stream"}
+    if last_id:
+        headers["Last-Event-ID"] = last_id
+    elif start is not None:
+        query["from"] = str(start)
+    return query, headers
+
+
 def raw_of(signed: Signed | bytes) -> bytes:
     """The bytes to submit."""
     return signed.raw if isinstance(signed, Signed) else signed

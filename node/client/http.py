@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from node.client.calls import (
     Document,
     Page,
     check_chain,
+    compose_follow,
     raw_of,
     read_answer,
     read_refusal,
@@ -180,13 +182,7 @@ class Client:
     ) -> Document:
         """A party's statement of a period, joined out of its pages and added up again."""
         call = calls.list_statement(code, from_ms, to_ms, page)
-        pages: list[Document] = []
-        cursor: str | None = None
-        while not pages or cursor is not None:
-            found = self.call(call.after(cursor))
-            pages.append(found.document)
-            cursor = found.next
-        return join_statement(pages)
+        return join_statement(found.document for found in self._iterate_pages(call))
 
     def list_queries(self) -> list[Document]:
         """The queries that statistics are made of, each with its columns."""
@@ -207,16 +203,9 @@ class Client:
     def stream_state(self) -> Iterator[Frame]:
         """The whole state after the last final block; see `node.client.state`."""
         parser = StateParser()
-        timeout = httpx.Timeout(self._timeout_s, read=STREAM_SILENCE_S)
-        try:
-            with self._http.stream("GET", STATE_PATH, timeout=timeout) as response:
-                if response.status_code != 200:
-                    content_type = response.headers.get("Content-Type", "")
-                    read_refusal(response.status_code, content_type, response.read(), STATE_PATH)
-                for chunk in response.iter_bytes():
-                    yield from parser.feed(chunk)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{self.url} stopped sending its state: {error!r}") from None
+        with self._open_stream("its state", STATE_PATH) as chunks:
+            for chunk in chunks:
+                yield from parser.feed(chunk)
         parser.finish()
 
     def follow(
@@ -289,10 +278,14 @@ class Client:
         return read_answer(response.status_code, content_type, response.content, call)
 
     def _iterate(self, call: Call[Page]) -> Iterator[Document]:
+        for page in self._iterate_pages(call):
+            yield from page.items
+
+    def _iterate_pages(self, call: Call[Page]) -> Iterator[Page]:
         cursor: str | None = None
         while True:
             page = self.call(call.after(cursor))
-            yield from page.items
+            yield page
             cursor = page.next
             if cursor is None:
                 return
@@ -300,21 +293,28 @@ class Client:
     def _stream(
         self, parser: StreamParser, start: int | None, filters: Mapping[str, str]
     ) -> Iterator[Message]:
-        query = dict(filters)
-        headers = {"Accept": "text/event-stream"}
-        if parser.last_id:
-            headers["Last-Event-ID"] = parser.last_id
-        elif start is not None:
-            query["from"] = str(start)
+        query, headers = compose_follow(parser.last_id, start, filters)
+        with self._open_stream("events", EVENTS_PATH, query, headers) as chunks:
+            for chunk in chunks:
+                yield from parser.feed(chunk)
+
+    @contextmanager
+    def _open_stream(
+        self,
+        what: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """An answer that goes on, as it comes; raises ClientError."""
         timeout = httpx.Timeout(self._timeout_s, read=STREAM_SILENCE_S)
         try:
             with self._http.stream(
-                "GET", EVENTS_PATH, params=query or None, headers=headers, timeout=timeout
+                "GET", path, params=query or None, headers=headers, timeout=timeout
             ) as response:
                 if response.status_code != 200:
                     content_type = response.headers.get("Content-Type", "")
-                    read_refusal(response.status_code, content_type, response.read(), EVENTS_PATH)
-                for chunk in response.iter_bytes():
-                    yield from parser.feed(chunk)
+                    read_refusal(response.status_code, content_type, response.read(), path)
+                yield response.iter_bytes()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{self.url} stopped sending events: {error!r}") from None
+            raise Unreachable(f"{self.url} stopped sending {what}: {error!r}") from None
