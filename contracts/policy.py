@@ -20,7 +20,7 @@ from pydantic import Field
 
 from contracts.call import Call, Role
 from contracts.context import Context
-from contracts.errors import require
+from contracts.errors import Failure, require
 from contracts.payload import Note, Payload, SlaClass, TraderCode
 from contracts.resource import Resource
 from contracts.standing import get_identity, is_active
@@ -122,21 +122,21 @@ def is_supply_admitted(
     )
 
 
-def check_actor(ctx: Context, venue: str) -> None:
-    """Fail with those of `CONSUMER_FAILURES` unless the actor may trade at a venue, if at one."""
-    if venue:
-        policy = get_policy(ctx, venue)
-        require(policy, "venue-closed")
-        assert policy is not None
-        require(is_admitted(ctx, venue, policy, ctx.actor), "not-admitted")
+def check_actor(ctx: Context, venue: str) -> Policy | None:
+    """The policy of a venue, if it is at one; fails with those of `CONSUMER_FAILURES`."""
+    if not venue:
+        return None
+    policy = get_policy(ctx, venue)
+    if policy is None:
+        raise Failure("venue-closed")
+    require(is_admitted(ctx, venue, policy, ctx.actor), "not-admitted")
+    return policy
 
 
 def check_supply(ctx: Context, venue: str, code: str, resource: Resource, sla_class: int) -> None:
     """Fail with those of `FAILURES` unless the actor may sell a resource at a venue, if at one."""
-    check_actor(ctx, venue)
-    if venue:
-        policy = get_policy(ctx, venue)
-        assert policy is not None
+    policy = check_actor(ctx, venue)
+    if policy is not None:
         require(code[7] == venue[7], "wrong-sector")
         require(resource["attestor"][:1] in policy["attestors"], "wrong-attestor")
         require(sla_class >= policy["sla_class"], "sla-too-low")
