@@ -33,7 +33,7 @@ from contracts.certification import CERTIFICATE_FAILURES, check_certificate
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.nodes import NODES
-from contracts.payload import Der, NewCode, Payload, RegionalCode, Registrant
+from contracts.payload import Der, Hash, NewCode, Payload, RegionalCode, Registrant
 from contracts.registration import check_place, is_block_taken, make_identity
 from contracts.standards import is_conformant
 from contracts.standing import IDENTITIES, ROOT_KEY, get_identity, make_identity_key
@@ -109,9 +109,7 @@ class Connect(Payload):
     """An admitted node runs: a block that it followed the chain to."""
 
     height: Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="of one of the last blocks")]
-    state_root: Annotated[
-        bytes, Field(min_length=32, max_length=32, description="the state root of that block")
-    ]
+    state_root: Annotated[Hash, Field(description="the state root of that block")]
     through: Annotated[
         str,
         Field(

@@ -158,7 +158,7 @@ class Document(Payload):
     media_type: Annotated[
         str, Field(pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}$", description="media type")
     ]
-    sha256: Annotated[bytes, Field(min_length=32, max_length=32, description="SHA-256")]
+    sha256: Annotated[Hash, Field(description="SHA-256")]
     size: Annotated[int, Field(ge=0, le=MAX_DOCUMENT, description="bytes")]
 
     def make_record(self) -> DocumentRecord:

@@ -12,7 +12,7 @@
 5. Whether a proposed version suits is tried against past blocks first: `suanlian rules try`.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -42,7 +42,7 @@ STEPS: Final = {
     "resumption": "resume",
     "retirement": "revoke",
 }
-_REASONS: Final = (
+Reason = Literal[
     "arrears",
     "ceased",
     "false-information",
@@ -52,7 +52,7 @@ _REASONS: Final = (
     "resolved",
     "security-incident",
     "superseded",
-)
+]
 
 
 class Propose(Payload):
@@ -64,10 +64,7 @@ class Propose(Payload):
         Field(description="suspension, resumption, revocation or retirement"),
     ]
     note: Note
-    reason: Annotated[
-        Literal[_REASONS],  # type: ignore[valid-type]
-        Field(description=", ".join(_REASONS)),
-    ]
+    reason: Annotated[Reason, Field(description=", ".join(get_args(Reason)))]
 
 
 class ProposeRules(Payload):
@@ -95,9 +92,7 @@ class ProposeRecovery(Payload):
     or not to be trusted."""
 
     certificate: Der
-    national_certificate: Annotated[
-        bytes, Field(min_length=1, max_length=1024, description="identity of N, DER")
-    ]
+    national_certificate: Annotated[Der, Field(description="identity of N, DER")]
     note: Note
 
 
