@@ -43,7 +43,7 @@ from contracts.application import (
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Note, Payload, TimeMs
 from contracts.standing import get_role
 from contracts.table import Projection, Table, get_last_field
@@ -337,7 +337,6 @@ def _is_over(ctx: Context, application: Application) -> bool:
 
 
 _UNKNOWN: Final = {"unknown-application": "the application exists"}
-_WRONG_STATE: Final = {"wrong-state": "its life has this step from where it stands"}
 _BARRED: Final = {"entity-barred": "nobody whom it names is barred"}
 _NATIONAL: Final = Role("national node", "N")
 _APPLICANT: Final = Role("key: of the applicant", "k")
@@ -402,7 +401,7 @@ CALLS = (
         failures={
             **_UNKNOWN,
             "not-applicant": "the key that drafted it signs",
-            **_WRONG_STATE,
+            **STEP_FAILURES,
             "not-endorsed": "it has the endorsements that its route needs",
             "window-closed": "a round is open",
             "capital-too-low": "the registered capital is `admission_capital_micro_yuan` or more",

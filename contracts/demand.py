@@ -30,7 +30,7 @@ from contracts.billing import compute_cost
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.needs import Needs, is_fit, is_region_fit
 from contracts.payload import Amount, DemandId, Payload, Price, Seconds, TimeMs, Units, Venue
 from contracts.policy import CONSUMER_FAILURES, check_actor
@@ -332,7 +332,7 @@ CALLS = (
         failures={
             "unknown-demand": "the demand exists",
             "not-owner": "it is the actor's own",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=withdraw,
         changes="the demand; the consumer's account, which gets what is left of the budget",

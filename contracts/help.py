@@ -26,7 +26,7 @@ from pydantic import Field
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Hash, Name, NodeCode, Payload, Reference
 from contracts.standing import is_active
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
@@ -283,7 +283,6 @@ _KNOWN = {
     "unknown-case": "the case exists",
     "not-party": "the signer is of the side whose step it is",
 }
-_STEP = {"wrong-state": "its life has this step from where it stands"}
 
 CALLS = (
     Call(
@@ -305,7 +304,7 @@ CALLS = (
         title="Answer a help case",
         payload=Answer,
         signers=(_NODE,),
-        failures={**_KNOWN, **_STEP},
+        failures={**_KNOWN, **STEP_FAILURES},
         handler=answer,
         changes="the case; the node's account",
         events=("help.answered",),
@@ -316,7 +315,7 @@ CALLS = (
         title="Ask on in a help case that was answered",
         payload=Ask,
         signers=(_ANYONE,),
-        failures={**_KNOWN, **_STEP},
+        failures={**_KNOWN, **STEP_FAILURES},
         handler=ask,
         changes="the case; the opener's account",
         events=("help.asked",),
@@ -329,7 +328,7 @@ CALLS = (
         signers=(_ANYONE,),
         failures={
             **_KNOWN,
-            **_STEP,
+            **STEP_FAILURES,
             "not-answered": "a node closes what it has answered",
         },
         handler=close,

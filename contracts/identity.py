@@ -34,6 +34,7 @@ from contracts.call import Call, Role
 from contracts.certification import CERTIFICATE_FAILURES, check_certificate
 from contracts.context import Context
 from contracts.errors import Failure, require
+from contracts.life import STEP_FAILURES
 from contracts.payload import (
     Der,
     IdentityCode,
@@ -321,7 +322,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=suspend,
         changes="the identity, and its node if it has one; the actor's account",
@@ -336,7 +337,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=resume,
         changes="the identity, and its node if it has one; the actor's account",
@@ -351,7 +352,7 @@ CALLS = (
             "unknown-identity": "the code is registered",
             "not-issuer": "the actor issued it or succeeds who did, or is the national node",
             "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=revoke,
         changes="the identity, and its node if it has one; the actor's account",

@@ -43,7 +43,7 @@ from contracts.context import Context
 from contracts.delivery import apply_fault
 from contracts.errors import require
 from contracts.hold import add_voucher_part
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import (
     Hash,
     LeaseId,
@@ -345,7 +345,7 @@ CALLS = (
             "wrong-venue": "it was agreed at the industry node's own venue, or at none",
             "wrong-region": "the signers are of the regions that the call names",
             "second-region-missing": "across regions, both regional nodes sign",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=dispatch,
         changes="the lease; the dispatchers' accounts",
@@ -359,7 +359,7 @@ CALLS = (
         failures={
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
             "too-early": "its window has begun",
             "window-over": "its window is not over, though the block has not seen to that yet",
         },
@@ -375,7 +375,7 @@ CALLS = (
         failures={
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
             "refusal-too-late": "nothing was metered and the refusal window is open",
         },
         handler=refuse,
@@ -391,7 +391,7 @@ CALLS = (
         failures={
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=answer_refusal,
         changes="the lease; the provider's account",
@@ -407,7 +407,7 @@ CALLS = (
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
             "wrong-reason": "the reason is one of this side",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=close,
         changes="the lease; the actor's account; the consumer's account where money goes back",
@@ -428,7 +428,7 @@ CALLS = (
         failures={
             "unknown-lease": "the lease exists",
             "not-party": "the signers are the sides of the lease that the call names",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
             "lease-ended": "the lease has not reached its horizon",
             "other-voucher": "the lease has no part of another voucher",
             **VOUCHER_FAILURES,

@@ -1,10 +1,12 @@
 """Lives as data: a table from (state, event) to the next state; what is not in it cannot happen."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from contracts.errors import Failure
 
 Life = Mapping[tuple[str, str], str]
+STEP_FAILURES: Final = {"wrong-state": "its life has this step from where it stands"}
 
 
 def compute_next(life: Life, state: str, event: str, code: str = "wrong-state") -> str:

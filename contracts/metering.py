@@ -28,7 +28,7 @@ from contracts.call import Call, Due, Role
 from contracts.claim import apply_claim, apply_outcome
 from contracts.context import Context
 from contracts.errors import require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import (
     BasisPoints,
     Count,
@@ -179,7 +179,7 @@ _PROVIDER = Role("provider", "P")
 _CONSUMER = Role("consumer", "U")
 _OLD_BUSINESS = ("suspended", "expired")
 _RECEIPT_FAILURES = {
-    "wrong-state": "its life has this step from where it stands",
+    **STEP_FAILURES,
     "wrong-epoch": "the epoch is the next to be metered",
     "epoch-open": "the epoch has ended",
     "over-allocated": "used is at most allocated times time",

@@ -30,7 +30,7 @@ from pydantic import model_validator
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import (
     Notice,
     OfferId,
@@ -256,7 +256,7 @@ CALLS = (
         failures={
             "unknown-offer": "the offer exists",
             "not-owner": "it is the actor's own",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=withdraw,
         changes="the offer; the provider's account",

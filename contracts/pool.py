@@ -27,7 +27,7 @@ from pydantic import Field
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Label, Name, Note, Payload, ResourceCode
 from contracts.resource import Resource, load_resource
 from contracts.standing import is_active
@@ -318,7 +318,7 @@ CALLS = (
         failures={
             **_KNOWN,
             "not-pool-node": "it is the actor's own",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
             "pool-not-empty": "every member has left or was taken out",
         },
         handler=close,

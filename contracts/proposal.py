@@ -20,7 +20,7 @@ from contracts.ballot import OPENING_FAILURES, RECOVERY, open_ballot
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.nodes import is_electoral, is_voting
 from contracts.payload import Der, Note, Payload, RegionalCode
 from contracts.root import ROOT_FAILURES, check_national, check_root, load_root
@@ -180,7 +180,7 @@ CALLS = (
             "not-entitled": "a retirement is proposed by the node itself, a revocation by the "
             "national node, the others by it or by another node that votes",
             "not-a-voter": "the code is of a regional node that votes, or is suspended from it",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
             **OPENING_FAILURES,
         },
         handler=propose,

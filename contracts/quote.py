@@ -34,7 +34,7 @@ from contracts.demand import (
 )
 from contracts.errors import Failure, require
 from contracts.hold import compute_funds
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.match import apply_match, check_capacity, compute_least_hold
 from contracts.payload import (
     Amount,
@@ -299,7 +299,7 @@ CALLS = (
         failures={
             "unknown-quote": "the quote exists",
             "not-owner": "it is the actor's own",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=withdraw,
         changes="the quote; the provider's account",

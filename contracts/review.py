@@ -43,7 +43,7 @@ from contracts.application import (
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Document, DocumentRecord, Name, Note, Payload
 from contracts.registration import is_region_taken
 from contracts.standing import get_role
@@ -253,14 +253,13 @@ _FOR_BUREAU: Final = {
     "unknown-application": "the application exists",
     "not-bureau": "the actor is an authority of the bureau",
 }
-_WRONG_STATE: Final = {"wrong-state": "its life has this step from where it stands"}
 CALLS = (
     Call(
         kind="admission.review",
         title="Take an application under review",
         payload=Review,
         signers=(_BUREAU,),
-        failures={**_FOR_BUREAU, **_WRONG_STATE},
+        failures={**_FOR_BUREAU, **STEP_FAILURES},
         handler=review,
         changes="the application; the bureau's account",
         events=("admission.review_began",),
@@ -288,7 +287,7 @@ CALLS = (
         signers=(_BUREAU,),
         failures={
             **_FOR_BUREAU,
-            **_WRONG_STATE,
+            **STEP_FAILURES,
             "too-few-reviewers": "to be admitted, `admission_reviewers` scored it",
             "score-too-low": "the mean of their sums is `admission_score_minimum` or more",
             "entity-barred": "nobody whom it names is barred",

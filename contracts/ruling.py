@@ -24,7 +24,7 @@ from contracts.dispute import (
     require_dispute,
 )
 from contracts.errors import require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import BasisPoints, EpochNumber, LeaseId, Note, Payload, UnitSeconds
 from contracts.receipt import (
     DISPUTE_LIFE,
@@ -215,7 +215,7 @@ _ARBITER = {
     **_LEASE,
     **_DISPUTE,
     "not-arbiter": "the actor is the instance whose turn it is",
-    "wrong-state": "its life has this step from where it stands",
+    **STEP_FAILURES,
 }
 _RANGE = {"outside-claim": "the figures lie between what was accepted and what was claimed"}
 _FINAL = ("dispute.final", "metering.ruled", "voucher.returned", "lease.refunded", "lease.closed")
@@ -245,7 +245,7 @@ CALLS = (
             **_LEASE,
             "not-party": "the signers are the sides of the lease that the call names",
             **_DISPUTE,
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=appeal,
         changes="the lease; the actor's account",

@@ -22,7 +22,7 @@ from pydantic import Field
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Document, DocumentRecord, Label, Name, Note, Payload, TimeMs
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from ledger.codec import Value
@@ -247,7 +247,6 @@ def _emit(ctx: Context, type_: str, name: str, incident: Incident, **data: Value
 
 _NODE = Role("node", "NRI")
 _OWN = {"unknown-incident": "the incident exists", "not-owner": "it is the actor's own"}
-_STEP = {"wrong-state": "its life has this step from where it stands"}
 _LATE = ("suspended", "expired")  # an incident is also what a node was suspended for
 
 CALLS = (
@@ -283,7 +282,7 @@ CALLS = (
         title="Say that an incident is contained",
         payload=Contain,
         signers=(_NODE,),
-        failures={**_OWN, **_STEP},
+        failures={**_OWN, **STEP_FAILURES},
         handler=contain,
         changes="the incident; the node's account",
         events=("security.contained",),
@@ -294,7 +293,7 @@ CALLS = (
         title="Say that an incident is resolved",
         payload=Resolve,
         signers=(_NODE,),
-        failures={**_OWN, **_STEP},
+        failures={**_OWN, **STEP_FAILURES},
         handler=resolve,
         changes="the incident; the node's account",
         events=("security.resolved",),

@@ -25,7 +25,7 @@ from pydantic import AfterValidator, Field
 from contracts.call import Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Document, DocumentRecord, Label, Name, Note, Payload, TimeMs
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 from contracts.text import is_printable
@@ -284,7 +284,6 @@ def expire_notice(ctx: Context, key: bytes) -> None:
 
 _NODE = Role("node", "NRI")
 _PUBLISHER = Role("node or authority", "NRIA")
-_STEP = {"wrong-state": "its life has this step from where it stands"}
 
 CALLS = (
     Call(
@@ -302,7 +301,7 @@ CALLS = (
         title="Take an entry out of a directory",
         payload=Delist,
         signers=(_NODE,),
-        failures={"unknown-entry": "the node has an entry of this name", **_STEP},
+        failures={"unknown-entry": "the node has an entry of this name", **STEP_FAILURES},
         handler=delist,
         changes="the entry; the node's account",
         events=("service.delisted",),
@@ -330,7 +329,7 @@ CALLS = (
         failures={
             "unknown-notice": "the notice exists",
             "not-owner": "it is the actor's own",
-            **_STEP,
+            **STEP_FAILURES,
         },
         handler=withdraw_notice,
         changes="the notice; the publisher's account",

@@ -26,7 +26,7 @@ from contracts import nodes
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Document, DocumentRecord, Name, Note, Payload
 from contracts.table import Table
 from ledger.codec import Value
@@ -242,7 +242,7 @@ CALLS = (
         signers=(_NATIONAL,),
         failures={
             "unknown-standard": "the version was published once",
-            "wrong-state": "its life has this step from where it stands",
+            **STEP_FAILURES,
         },
         handler=withdraw,
         changes="the version; the national node's account",

@@ -23,7 +23,7 @@ from pydantic import Field
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.life import compute_next
+from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Hash, Name, Note, Payload
 from contracts.table import Projection, Table, get_last_field, make_object_key
 from contracts.views import QUERIES
@@ -165,7 +165,7 @@ CALLS = (
         title="Withdraw a statistic",
         payload=Withdraw,
         signers=(_NODE,),
-        failures={**_OWN, "wrong-state": "its life has this step from where it stands"},
+        failures={**_OWN, **STEP_FAILURES},
         handler=withdraw,
         changes="the statistic; the node's account",
         events=("statistics.withdrawn",),
