@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from consensus.validators import ValidatorSet
-from contracts.billing import compute_cost
 from contracts.rules import VERSION_1
-from devnet.market import WHOLE, YUAN, Hardware, make_descriptor, make_needs
+from devnet.market import (
+    DAY_MS,
+    WHOLE,
+    YUAN,
+    Hardware,
+    make_demand_data,
+    make_descriptor,
+    make_needs,
+    make_offer_data,
+)
 from ledger.code import compose_code
 from ledger.crypto import Domain, Purpose, SigningKey, sha256
 from ledger.keyvalue import LevelDb
@@ -28,7 +36,7 @@ from ledger.transaction import (
 )
 from ledger.x509 import issue_certificate
 from node.ceremony import MemberSpec, NetworkSpec, make_network
-from node.enrolment import DAY_MS, Profile, derive_key
+from node.enrolment import Profile, derive_key
 from node.execution import Frame, execute_block, parent_of_store
 from node.genesis_block import compute_genesis_block
 
@@ -211,19 +219,16 @@ class Crowd:
         return self.sign("resource.attest", data, self.regions[number % 4])
 
     def _offer(self, code: Code, number: int) -> Transaction:
-        data = {
-            "ends_ms": START_MS + 300 * DAY_MS,
-            "maximum_seconds": 30 * 86_400,
-            "minimum_seconds": 3_600,
-            "minimum_units": WHOLE,
-            "notice_seconds": 600,
-            "price_micro_yuan": 6 * YUAN + draw("price", number, 8 * YUAN),
-            "resource": code,
-            "sla_class": 1,
-            "starts_ms": START_MS - DAY_MS,
-            "units": UNITS,
-            "venue": "",
-        }
+        data = make_offer_data(
+            code,
+            UNITS,
+            6 * YUAN + draw("price", number, 8 * YUAN),
+            START_MS,
+            ends_ms=START_MS + 300 * DAY_MS,
+            minimum_seconds=3_600,
+            minimum_units=WHOLE,
+            notice_seconds=600,
+        )
         return self.sign("market.offer", data, self.providers[number % PARTIES])
 
     def _demand(self, number: int, model: str) -> Transaction:
@@ -231,22 +236,17 @@ class Crowd:
         ceiling = 20 * YUAN if model else 7 * YUAN + draw("ceiling", number, 8 * YUAN)
         local = draw("local", number, 2) == 0
         models = [model] if model else [MODELS[draw("wanted", number, 4)]]
-        data = {
-            "budget_micro_yuan": compute_cost(units, ceiling, HOURS * 3_600_000),
-            "ceiling_micro_yuan": ceiling,
-            "earliest_ms": START_MS,
-            "latest_ms": START_MS + 300 * DAY_MS,
-            "minimum_units": WHOLE,
-            "needs": make_needs(
-                models=models,
-                regions=[PROVINCES[draw("place", number, 4)]] if local else [],
-            ),
-            "resource_class": "20",
-            "seconds": HOURS * 3_600,
-            "units": units,
-            "venue": "",
-            "way": "selection",
-        }
+        regions = [PROVINCES[draw("place", number, 4)]] if local else []
+        data = make_demand_data(
+            "20",
+            units,
+            HOURS * 3_600,
+            ceiling,
+            (START_MS, START_MS + 300 * DAY_MS),
+            minimum_units=WHOLE,
+            needs=make_needs(models=models, regions=regions),
+            way="selection",
+        )
         return self.sign("market.demand", data, self.consumers[number % PARTIES])
 
 

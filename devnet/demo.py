@@ -23,7 +23,7 @@ from devnet.folder import DEFAULT_FOLDER
 from devnet.founding import DevnetSpec, make_short_rules
 from devnet.inspection import Inspector
 from devnet.launcher import Launcher, start_devnet
-from devnet.market import YUAN, Hardware, make_descriptor, make_offer, show_yuan
+from devnet.market import YUAN, Hardware, make_descriptor, make_offer, make_take_data, show_yuan
 from devnet.outage import bring_back, wait_blocks, wait_for_vote
 from devnet.parties import Party, PartySpec, register_parties
 from devnet.scene import Scene, make_object_id, require
@@ -215,9 +215,7 @@ class Story:
             held = int(self.share.record["held_micro_yuan"])
             step.note(f"{self.share.lease}, {show_yuan(held)} held for its whole time")
         with self.stage.step("overselling is refused by consensus, and the refusal recorded"):
-            data = {"demand": "", "hold_micro_yuan": YUAN, "offer": self.offer, "starts_ms": 0}
-            voucher = {"voucher": "", "voucher_micro_yuan": 0}
-            wanted = {**data, **voucher, "seconds": 60, "units": 3_000}
+            wanted = make_take_data(self.offer, 3_000, 60, YUAN)
             taker = self.local.signer
             self.scene.execute(HOME, "market.take", wanted, taker, expect="not-enough-units")
         with self.stage.step("schedule them: across regions both regional nodes sign") as step:

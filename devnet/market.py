@@ -65,7 +65,15 @@ def make_offer(
     provider: Signer, resource: str, units: int, price_micro_yuan: int, now_ms: int, **changes: Any
 ) -> Order:
     """An offer of a resource for a month from now, for a second or more."""
-    data = {
+    data = make_offer_data(resource, units, price_micro_yuan, now_ms, **changes)
+    return Order("market.offer", data, (provider,))
+
+
+def make_offer_data(
+    resource: str, units: int, price_micro_yuan: int, now_ms: int, **changes: Any
+) -> dict[str, Any]:
+    """What such an offer says."""
+    return {
         "ends_ms": now_ms + 30 * DAY_MS,
         "maximum_seconds": 30 * 86_400,
         "minimum_seconds": 1,
@@ -79,7 +87,6 @@ def make_offer(
         "venue": "",
         **changes,
     }
-    return Order("market.offer", data, (provider,))
 
 
 def make_needs(**changes: Any) -> dict[str, Any]:
@@ -110,7 +117,22 @@ def make_demand(
     **changes: Any,
 ) -> Order:
     """A demand whose budget pays all of it at its ceiling; any part of it will do."""
-    data = {
+    data = make_demand_data(
+        resource_class, units, seconds, ceiling_micro_yuan, window_ms, **changes
+    )
+    return Order("market.demand", data, (consumer,))
+
+
+def make_demand_data(
+    resource_class: str,
+    units: int,
+    seconds: int,
+    ceiling_micro_yuan: int,
+    window_ms: tuple[int, int],
+    **changes: Any,
+) -> dict[str, Any]:
+    """What such a demand says."""
+    return {
         "budget_micro_yuan": compute_cost(units, ceiling_micro_yuan, seconds * 1000),
         "ceiling_micro_yuan": ceiling_micro_yuan,
         "earliest_ms": window_ms[0],
@@ -124,15 +146,22 @@ def make_demand(
         "way": "quotes",
         **changes,
     }
-    return Order("market.demand", data, (consumer,))
 
 
 def make_take(
     consumer: Signer, offer: str, units: int, seconds: int, hold_micro_yuan: int, demand: str = ""
 ) -> Order:
-    """The taking of a part of an offer."""
-    data = {
-        "demand": demand,
+    """Take part of an offer."""
+    data = make_take_data(offer, units, seconds, hold_micro_yuan, demand=demand)
+    return Order("market.take", data, (consumer,))
+
+
+def make_take_data(
+    offer: str, units: int, seconds: int, hold_micro_yuan: int, **changes: Any
+) -> dict[str, Any]:
+    """What takes part of an offer, from now on and without a voucher."""
+    return {
+        "demand": "",
         "hold_micro_yuan": hold_micro_yuan,
         "offer": offer,
         "seconds": seconds,
@@ -140,8 +169,8 @@ def make_take(
         "units": units,
         "voucher": "",
         "voucher_micro_yuan": 0,
+        **changes,
     }
-    return Order("market.take", data, (consumer,))
 
 
 def make_usage(

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from devnet.market import WHOLE
-from devnet.simulator.desk import DAY_MS, RULES, Desk, Run
+from devnet.market import DAY_MS, WHOLE
+from devnet.simulator.desk import RULES, Desk, Run
 from devnet.simulator.exchange import Exchange
 from devnet.simulator.fleet import Fleet, make_fleet
 from devnet.simulator.population import make_population

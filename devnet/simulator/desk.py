@@ -14,33 +14,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from contracts.billing import compute_cost
 from contracts.rules import VERSION_1
-from devnet.market import FULL_BP, YUAN
+from devnet.market import (
+    DAY_MS,
+    FULL_BP,
+    YUAN,
+    make_demand_data,
+    make_needs,
+    make_offer_data,
+)
 from devnet.placement import compute_ceiling
 from devnet.simulator.exchange import Exchange, Signer
 from devnet.simulator.fleet import CARDS_CLASS, CORES_CLASS, Fleet, Machine, Trader
 from devnet.trace import TraceJob
 
-DAY_MS: Final = 86_400_000
 RULES: Final = {**VERSION_1, "meter_epoch_ms": DAY_MS}
 DEPOSIT: Final = 100_000_000 * YUAN
-_ANY: Final[Mapping[str, Any]] = {
-    "accelerator_memory_mib": 0,
-    "domestic": False,
-    "gflops_bf16": 0,
-    "gflops_fp16": 0,
-    "gflops_fp32": 0,
-    "gflops_fp64": 0,
-    "gops_int8": 0,
-    "green_bp": 0,
-    "interface": "",
-    "latency_ms": 20,
-    "memory_mib": 0,
-    "models": [],
-    "regions": [],
-    "sla_class": 0,
-}
 _RACE: Final = ("wrong-state",)  # the block ended the lease while the consumer closed it
 
 
@@ -138,8 +127,7 @@ class Desk:
         self.exchange.submit("resource.attest", data, [self._region(machine.resource)])
 
     def _offer(self, machine: Machine) -> None:
-        now_ms = self.exchange.time_ms
-        data = make_offer_data(machine, now_ms)
+        data = _make_offer(machine, self.exchange.time_ms)
         self.exchange.submit("market.offer", data, [_sign(machine.provider)])
 
     # --- jobs
@@ -161,7 +149,7 @@ class Desk:
 
     def _demand(self, run: Run) -> None:
         seconds = (run.deleted_ms - run.begin_ms) // 1000
-        data = make_demand_data(run.job, seconds, self.exchange.time_ms)
+        data = _make_demand(run.job, seconds, self.exchange.time_ms)
         id_ = self.exchange.submit("market.demand", data, [_sign(run.consumer)])
         run.demand = f"demand-{id_.hex()[:32]}-0"
         self._by_demand[run.demand] = run
@@ -280,36 +268,27 @@ def _sign(trader: Trader) -> Signer:
     return trader.code, trader.key
 
 
-def make_offer_data(machine: Machine, now_ms: int) -> dict[str, Any]:
+def _make_offer(machine: Machine, now_ms: int) -> dict[str, Any]:
     """An offer of a whole machine for as long as the trace goes on."""
-    return {
-        "ends_ms": now_ms + 400 * DAY_MS,
-        "maximum_seconds": 400 * 86_400,
-        "minimum_seconds": 1,
-        "minimum_units": 1,
-        "notice_seconds": 0,
-        "price_micro_yuan": machine.price_micro_yuan,
-        "resource": machine.resource,
-        "sla_class": 1,
-        "starts_ms": now_ms - DAY_MS,
-        "units": machine.units,
-        "venue": "",
-    }
+    return make_offer_data(
+        machine.resource,
+        machine.units,
+        machine.price_micro_yuan,
+        now_ms,
+        ends_ms=now_ms + 400 * DAY_MS,
+        maximum_seconds=400 * 86_400,
+    )
 
 
-def make_demand_data(job: TraceJob, seconds: int, now_ms: int) -> dict[str, Any]:
+def _make_demand(job: TraceJob, seconds: int, now_ms: int) -> dict[str, Any]:
     """The demand of a job: whole, anywhere, up to its ceiling, from now on."""
-    ceiling = compute_ceiling(job)
-    return {
-        "budget_micro_yuan": compute_cost(job.units, ceiling, seconds * 1000),
-        "ceiling_micro_yuan": ceiling,
-        "earliest_ms": now_ms,
-        "latest_ms": now_ms + seconds * 1000,
-        "minimum_units": job.units,
-        "needs": {**_ANY, "models": list(job.models)},
-        "resource_class": CARDS_CLASS if job.gpus else CORES_CLASS,
-        "seconds": seconds,
-        "units": job.units,
-        "venue": "",
-        "way": "selection",
-    }
+    return make_demand_data(
+        CARDS_CLASS if job.gpus else CORES_CLASS,
+        job.units,
+        seconds,
+        compute_ceiling(job),
+        (now_ms, now_ms + seconds * 1000),
+        minimum_units=job.units,
+        needs=make_needs(models=list(job.models)),
+        way="selection",
+    )

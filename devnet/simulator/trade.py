@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.rules import VERSION_1
+from devnet.market import YUAN, make_demand_data, make_needs, make_offer_data, make_take_data
 from ledger.code import compose_code
 from ledger.codec import Value
 from ledger.primitives import Code, Digest
 
-YUAN: Final = 1_000_000
 UNITS: Final = 4_000
 EPOCH_MS: Final = 1_000
 RULES: Final = {
@@ -53,22 +53,15 @@ _DESCRIPTOR: Final[dict[str, Value]] = {
     "zone": "a",
 }
 
-_NEEDS: Final[dict[str, Value]] = {
-    "accelerator_memory_mib": 65_536,
-    "domestic": True,
-    "gflops_bf16": 0,
-    "gflops_fp16": 250_000,
-    "gflops_fp32": 0,
-    "gflops_fp64": 0,
-    "gops_int8": 0,
-    "green_bp": 5_000,
-    "interface": "kubernetes-1",
-    "latency_ms": 20,
-    "memory_mib": 0,
-    "models": ["Ascend 910B"],
-    "regions": [],
-    "sla_class": 1,
-}
+_NEEDS: Final = make_needs(
+    accelerator_memory_mib=65_536,
+    domestic=True,
+    gflops_fp16=250_000,
+    green_bp=5_000,
+    interface="kubernetes-1",
+    models=["Ascend 910B"],
+    sla_class=1,
+)
 
 Step = tuple[str, dict[str, Value], tuple[str, ...]]  # kind, data, codes of the signers
 
@@ -163,51 +156,38 @@ def _attest(deal: Deal, _: int) -> Step:
 
 
 def _offer(deal: Deal, time_ms: int) -> Step:
-    data: dict[str, Value] = {
-        "ends_ms": time_ms + 5 * EPOCH_MS,
-        "maximum_seconds": 60,
-        "minimum_seconds": 1,
-        "minimum_units": 1,
-        "notice_seconds": 0,
-        "price_micro_yuan": 10 * YUAN,
-        "resource": deal.resource,
-        "sla_class": 1,
-        "starts_ms": time_ms - EPOCH_MS,
-        "units": UNITS,
-        "venue": "",
-    }
+    data = make_offer_data(
+        deal.resource,
+        UNITS,
+        10 * YUAN,
+        time_ms,
+        ends_ms=time_ms + 5 * EPOCH_MS,
+        maximum_seconds=60,
+        starts_ms=time_ms - EPOCH_MS,
+    )
     return "market.offer", data, (deal.pair.provider,)
 
 
 def _demand(deal: Deal, time_ms: int) -> Step:
     """What the block itself matches: a lease that nobody dispatches, which fails in time."""
-    data: dict[str, Value] = {
-        "budget_micro_yuan": YUAN,
-        "ceiling_micro_yuan": 20 * YUAN,
-        "earliest_ms": 1,
-        "latest_ms": time_ms + 5 * EPOCH_MS,
-        "minimum_units": 500,
-        "needs": _NEEDS,
-        "resource_class": "20",
-        "seconds": 3,
-        "units": 1_500,
-        "venue": "",
-        "way": "selection",
-    }
+    data = make_demand_data(
+        "20",
+        1_500,
+        3,
+        20 * YUAN,
+        (1, time_ms + 5 * EPOCH_MS),
+        budget_micro_yuan=YUAN,
+        minimum_units=500,
+        needs=_NEEDS,
+        way="selection",
+    )
     return "market.demand", data, (deal.pair.consumer,)
 
 
 def _take(deal: Deal, _: int) -> Step:
-    data = {
-        "demand": "",
-        "hold_micro_yuan": 100 * YUAN,
-        "offer": deal.offer,
-        "seconds": 3,
-        "starts_ms": 0,
-        "units": 1_000,
-        "voucher": deal.voucher,
-        "voucher_micro_yuan": 3 * YUAN,
-    }
+    data = make_take_data(
+        deal.offer, 1_000, 3, 100 * YUAN, voucher=deal.voucher, voucher_micro_yuan=3 * YUAN
+    )
     return "market.take", data, (deal.pair.consumer,)
 
 
