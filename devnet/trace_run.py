@@ -13,7 +13,7 @@ from typing import Any, Final
 from devnet.market import DAY_MS, WHOLE
 from devnet.simulator.desk import RULES, Desk, Run
 from devnet.simulator.exchange import Exchange
-from devnet.simulator.fleet import Fleet, make_fleet
+from devnet.simulator.fleet import Fleet, Machine, make_fleet
 from devnet.simulator.population import make_population
 from devnet.trace import Trace
 from ledger.genesis import ConsensusLimits
@@ -37,7 +37,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a trace. `peak_units` of `listed_units` were reserved at once, by class."""
+    """What came of a trace. `fullest` are the machines of `compute_fullest`."""
 
     jobs: int
     machines: int
@@ -132,7 +132,7 @@ class TraceRun:
         )
 
 
-def _machine(run: Run) -> Any:
+def _machine(run: Run) -> Machine:
     assert run.machine is not None
     return run.machine
 

@@ -46,7 +46,6 @@ class Run:
     demand: str = ""
     lease: str = ""
     machine: Machine | None = None
-    matched_ms: int = 0
     activated_ms: int = 0
     ends_ms: int = 0
     ended_ms: int = 0
@@ -168,7 +167,6 @@ class Desk:
 
     def _matched(self, run: Run, about: list[str], data: Mapping[str, Any]) -> None:
         run.lease, run.state = about[0], "matched"
-        run.matched_ms = data["time_ms"]
         run.price_micro_yuan = data["price_micro_yuan"]
         run.machine = next(filter(None, map(self._by_resource.get, about)))
         self._by_lease[run.lease] = run

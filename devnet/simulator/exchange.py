@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from contracts.invariants import check_invariants
+from devnet.simulator.checkers import refuse_garbage, refuse_stop
 from devnet.simulator.faults import Faults
 from devnet.simulator.kernel import MS, Kernel
 from devnet.simulator.links import Links
@@ -79,11 +80,6 @@ class Exchange:
         return START_MS + self.kernel.now_us // MS
 
     @property
-    def height(self) -> int:
-        """The newest final block."""
-        return self.blocks
-
-    @property
     def state(self) -> Reader:
         """The final state of the first peer."""
         return self.processes[0].replica.store.state
@@ -105,7 +101,7 @@ class Exchange:
         """
         genesis, nonce = self.population.genesis, self.kernel.random.randbytes(16)
         codes = [code for code, _ in signers]
-        until = self.height + LIFE_BLOCKS
+        until = self.blocks + LIFE_BLOCKS
         body = compose_body(genesis.chain, kind, dict(data), codes, until, nonce)
         raw = sign_body(body, self._transactions, [key for _, key in signers])
         id_ = decode_transaction(raw, genesis.chain).id
@@ -146,7 +142,7 @@ class Exchange:
 
     # --- what the processes report (process.Witness)
 
-    def may_crash(self, process: Process) -> bool:  # noqa: ARG002
+    def may_crash(self, _process: Process) -> bool:
         """Nobody crashes here."""
         return False
 
@@ -168,11 +164,11 @@ class Exchange:
 
     def gave_up(self, process: Process, error: Exception) -> None:
         """A replica stopped by itself."""
-        raise Violation("NobodyStops", f"{process.code}: {error}")
+        refuse_stop(process, error)
 
     def heard_garbage(self, process: Process, sender: str, error: LedgerError) -> None:
         """A frame could not be read."""
-        raise Violation("NoGarbage", f"{process.code} of {sender}: {error}")
+        refuse_garbage(process, sender, error)
 
     def _take(self, sealed: SealedBlock) -> None:
         self.blocks = sealed.height

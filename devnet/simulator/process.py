@@ -31,7 +31,7 @@ HELLO_US = 5_000 * MS
 class Witness(Protocol):
     """Who is told what processes do; the checkers."""
 
-    def may_crash(self, process: "Process") -> bool:
+    def may_crash(self, process: "Process", /) -> bool:
         """Whether a process may crash just now."""
         ...
 
