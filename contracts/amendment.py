@@ -26,7 +26,7 @@ from typing import Final, TypedDict
 from contracts.account import apply_credit, apply_debit
 from contracts.agreement import Lease, emit_about, load_own_lease
 from contracts.billing import SCALE, compute_charge, compute_credit_bp
-from contracts.call import Call, Role
+from contracts.call import OLD_BUSINESS, Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.payload import BasisPoints, EpochNumber, LeaseId, Note, Payload, UnitSeconds
@@ -190,7 +190,7 @@ CALLS = (
         handler=amend,
         changes="the amendment; the accounts of provider and consumer",
         events=("metering.amended",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -26,6 +26,7 @@ STANDING_FAILURES = (
     "signer-expired",
     "signer-inactive",
 )
+OLD_BUSINESS = ("suspended", "expired")  # the standings in which what was begun goes on
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from contracts.agreement import (
     load_lease,
     load_own_lease,
 )
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_ending, apply_outcome
 from contracts.context import Context
 from contracts.delivery import apply_fault
@@ -188,8 +188,6 @@ def _extend_deadline(ctx: Context, lease: Lease, epoch: int) -> Lease:
     return {**lease, "open": replace_open(lease["open"], extended)}
 
 
-_OLD_BUSINESS = ("suspended", "expired")
-
 CALLS = (
     Call(
         kind="metering.challenge",
@@ -210,7 +208,7 @@ CALLS = (
         handler=ask,
         changes="the lease; the actor's account",
         events=("metering.challenged",),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="metering.answer",
@@ -226,7 +224,7 @@ CALLS = (
         handler=answer,
         changes="the lease; the provider's account; the voucher of a lease that closes with it",
         events=("voucher.returned", "lease.closed", "metering.answered"),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 
 from contracts.account import apply_credit, apply_debit
 from contracts.billing import compute_cost
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -337,7 +337,7 @@ CALLS = (
         handler=withdraw,
         changes="the demand; the consumer's account, which gets what is left of the budget",
         events=("market.demand_withdrawn",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -26,7 +26,7 @@ from contracts.agreement import (
     load_due_lease,
     load_own_lease,
 )
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_advance, apply_ending, apply_outcome
 from contracts.context import Context
 from contracts.errors import Failure, require
@@ -210,7 +210,6 @@ def emit_dispute(
 
 _CONSUMER = Role("consumer", "U")
 _SIDE = Role("provider or consumer", "PU")
-_OLD_BUSINESS = ("suspended", "expired")
 _LEASE = {"unknown-lease": "the lease exists"}
 _PARTY = {**_LEASE, "not-party": "the signers are the sides of the lease that the call names"}
 _DISPUTE = {"no-dispute": "a receipt of this epoch is disputed"}
@@ -229,7 +228,7 @@ CALLS = (
         handler=open_dispute,
         changes="the lease; the consumer's account",
         events=("voucher.returned", "lease.refunded", "dispute.opened"),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="dispute.add_evidence",
@@ -245,7 +244,7 @@ CALLS = (
         handler=add_evidence,
         changes="the lease; the actor's account",
         events=("dispute.evidence",),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="dispute.concede",
@@ -257,7 +256,7 @@ CALLS = (
         changes="the lease; the actor's account; the accounts of provider and consumer where money "
         "moves",
         events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -297,7 +297,7 @@ CALLS = (
         handler=open_case,
         changes="the case; the opener's account",
         events=("help.opened",),
-        tolerates=("suspended", "expired", "inactive"),
+        tolerates=(*OLD_BUSINESS, "inactive"),
     ),
     Call(
         kind="help.answer",
@@ -308,7 +308,7 @@ CALLS = (
         handler=answer,
         changes="the case; the node's account",
         events=("help.answered",),
-        tolerates=("suspended", "expired", "inactive"),
+        tolerates=(*OLD_BUSINESS, "inactive"),
     ),
     Call(
         kind="help.ask",
@@ -319,7 +319,7 @@ CALLS = (
         handler=ask,
         changes="the case; the opener's account",
         events=("help.asked",),
-        tolerates=("suspended", "expired", "inactive"),
+        tolerates=(*OLD_BUSINESS, "inactive"),
     ),
     Call(
         kind="help.close",
@@ -334,7 +334,7 @@ CALLS = (
         handler=close,
         changes="the case; the actor's account",
         events=("help.closed",),
-        tolerates=("suspended", "expired", "inactive"),
+        tolerates=(*OLD_BUSINESS, "inactive"),
     ),
 )
 

@@ -37,7 +37,7 @@ from contracts.agreement import (
     load_lease,
     load_own_lease,
 )
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_ending, apply_failure, extend_settlement
 from contracts.context import Context
 from contracts.delivery import apply_fault
@@ -381,7 +381,7 @@ CALLS = (
         handler=refuse,
         changes="the lease; the consumer's account, which gets all that was held",
         events=("voucher.returned", "lease.refunded", "lease.refused"),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="lease.answer_refusal",
@@ -396,7 +396,7 @@ CALLS = (
         handler=answer_refusal,
         changes="the lease; the provider's account",
         events=("lease.failed",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="lease.close",
@@ -418,7 +418,7 @@ CALLS = (
             "lease.refunded",
             "lease.closed",
         ),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="lease.top_up",
@@ -437,7 +437,7 @@ CALLS = (
         handler=top_up,
         changes="the lease; the consumer's account; the voucher, where one is named",
         events=("lease.funded",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

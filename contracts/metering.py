@@ -24,7 +24,7 @@ from contracts.agreement import (
     load_due_lease,
     load_own_lease,
 )
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_claim, apply_outcome
 from contracts.context import Context
 from contracts.errors import require
@@ -177,7 +177,6 @@ def _make_receipt(ctx: Context, call: Usage, lease: Lease) -> Receipt:
 
 _PROVIDER = Role("provider", "P")
 _CONSUMER = Role("consumer", "U")
-_OLD_BUSINESS = ("suspended", "expired")
 _RECEIPT_FAILURES = {
     **STEP_FAILURES,
     "wrong-epoch": "the epoch is the next to be metered",
@@ -201,7 +200,7 @@ CALLS = (
         handler=receipt,
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="metering.submit",
@@ -217,7 +216,7 @@ CALLS = (
         handler=submit,
         changes="the lease; the provider's account",
         events=("metering.submitted",),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="metering.countersign",
@@ -232,7 +231,7 @@ CALLS = (
         handler=countersign,
         changes="the lease; the provider's account, which is paid; the consumer's account",
         events=("metering.agreed", "voucher.returned", "lease.refunded", "lease.closed"),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
 )
 

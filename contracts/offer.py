@@ -27,7 +27,7 @@ from typing import Final, TypedDict
 
 from pydantic import model_validator
 
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -261,7 +261,7 @@ CALLS = (
         handler=withdraw,
         changes="the offer; the provider's account",
         events=("market.offer_withdrawn",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

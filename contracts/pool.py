@@ -24,7 +24,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.call import Call, Role
+from contracts.call import OLD_BUSINESS, Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -324,7 +324,7 @@ CALLS = (
         handler=close,
         changes="the pool; the node's account",
         events=("pool.closed",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="pool.join",
@@ -359,7 +359,7 @@ CALLS = (
         handler=leave,
         changes="the membership; the provider's account",
         events=("pool.left",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="pool.remove",

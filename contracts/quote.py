@@ -22,7 +22,7 @@ from pydantic import model_validator
 
 from contracts import policy
 from contracts.agreement import Terms, compute_window
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.demand import (
     DemandRecord,
@@ -304,7 +304,7 @@ CALLS = (
         handler=withdraw,
         changes="the quote; the provider's account",
         events=("market.quote_withdrawn",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="market.award",

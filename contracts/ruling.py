@@ -12,7 +12,7 @@
 """
 
 from contracts.agreement import BLOCK, LEASES, Lease, load_due_lease, load_lease, load_own_lease
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_outcome
 from contracts.context import Context
 from contracts.dispute import (
@@ -208,7 +208,6 @@ def _apply_final(ctx: Context, name: str, lease: Lease, claim: Receipt, figures:
     return apply_outcome(ctx, name, lease, executed, "rule", figures)
 
 
-_OLD_BUSINESS = ("suspended", "expired")
 _LEASE = {"unknown-lease": "the lease exists"}
 _DISPUTE = {"no-dispute": "a receipt of this epoch is disputed"}
 _ARBITER = {
@@ -250,7 +249,7 @@ CALLS = (
         handler=appeal,
         changes="the lease; the actor's account",
         events=("dispute.appealed",),
-        tolerates=_OLD_BUSINESS,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="dispute.decide",

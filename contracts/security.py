@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -247,8 +247,8 @@ def _emit(ctx: Context, type_: str, name: str, incident: Incident, **data: Value
 
 _NODE = Role("node", "NRI")
 _OWN = {"unknown-incident": "the incident exists", "not-owner": "it is the actor's own"}
-_LATE = ("suspended", "expired")  # an incident is also what a node was suspended for
 
+# Old business all of them: an incident is also what a node was suspended for.
 CALLS = (
     Call(
         kind="security.report",
@@ -264,7 +264,7 @@ CALLS = (
         handler=report,
         changes="the incident; the node's account",
         events=("security.reported",),
-        tolerates=_LATE,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="security.grade",
@@ -275,7 +275,7 @@ CALLS = (
         handler=grade,
         changes="the incident; the node's account",
         events=("security.graded",),
-        tolerates=_LATE,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="security.contain",
@@ -286,7 +286,7 @@ CALLS = (
         handler=contain,
         changes="the incident; the node's account",
         events=("security.contained",),
-        tolerates=_LATE,
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="security.resolve",
@@ -297,7 +297,7 @@ CALLS = (
         handler=resolve,
         changes="the incident; the node's account",
         events=("security.resolved",),
-        tolerates=_LATE,
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -22,7 +22,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import AfterValidator, Field
 
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -305,7 +305,7 @@ CALLS = (
         handler=delist,
         changes="the entry; the node's account",
         events=("service.delisted",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
     Call(
         kind="service.announce",
@@ -334,7 +334,7 @@ CALLS = (
         handler=withdraw_notice,
         changes="the notice; the publisher's account",
         events=("service.notice_withdrawn",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import Field
 
-from contracts.call import Call, Role
+from contracts.call import OLD_BUSINESS, Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
@@ -169,7 +169,7 @@ CALLS = (
         handler=withdraw,
         changes="the statistic; the node's account",
         events=("statistics.withdrawn",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 

@@ -26,7 +26,7 @@ from typing import Annotated, Final, Literal, TypedDict
 from pydantic import Field
 
 from contracts.account import Account, load_account, make_account_key
-from contracts.call import Call, Due, Role
+from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
 from contracts.hold import VoucherPart, make_voucher_part
@@ -327,7 +327,7 @@ CALLS = (
         handler=cover,
         changes="the node's account",
         events=("voucher.covered",),
-        tolerates=("suspended", "expired"),
+        tolerates=OLD_BUSINESS,
     ),
 )
 
