@@ -37,6 +37,11 @@ from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_bala
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 
 BLOCK: Final = "block"  # the actor of what no party did
+LEASE_FAILURES: Final = {"unknown-lease": "the lease exists"}
+OWN_LEASE_FAILURES: Final = {
+    **LEASE_FAILURES,
+    "not-party": "the signers are the sides of the lease that the call names",
+}
 LIFE: Final = {
     ("matched", "dispatch"): "scheduled",
     ("matched", "close"): "closed",
@@ -347,7 +352,7 @@ def make_lease(ctx: Context, terms: Terms) -> Lease:
 
 
 def load_lease(ctx: Context, name: str) -> tuple[bytes, Lease]:
-    """The key and record of a lease; fails with `unknown-lease`."""
+    """The key and record of a lease; fails with `LEASE_FAILURES`."""
     found = LEASES.find(ctx, name)
     if found is None:
         raise Failure("unknown-lease")
@@ -355,7 +360,7 @@ def load_lease(ctx: Context, name: str) -> tuple[bytes, Lease]:
 
 
 def load_own_lease(ctx: Context, name: str, *sides: str) -> tuple[bytes, Lease]:
-    """A lease of which the actor is one of the sides named; fails with `not-party` too."""
+    """A lease of which the actor is one of the sides named; fails with `OWN_LEASE_FAILURES`."""
     key, lease = load_lease(ctx, name)
     parties = [lease["provider"] if side == "provider" else lease["consumer"] for side in sides]
     require(ctx.actor in parties, "not-party")

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from typing import Final, TypedDict
 
 from contracts.account import apply_credit, apply_debit
-from contracts.agreement import Lease, emit_about, load_own_lease
+from contracts.agreement import OWN_LEASE_FAILURES, Lease, emit_about, load_own_lease
 from contracts.billing import SCALE, compute_charge, compute_credit_bp
 from contracts.call import OLD_BUSINESS, Call, Role
 from contracts.context import Context
@@ -179,8 +179,7 @@ CALLS = (
         payload=Amend,
         signers=(Role("provider", "P"), Role("consumer", "U")),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "no-receipt": f"the epoch is one of the last {MAX_SETTLED} settled, or was amended",
             "over-allocated": "used is at most allocated times time",
             "nothing-amended": "the figures are not those that stand",

@@ -22,8 +22,10 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from contracts.agreement import (
+    LEASE_FAILURES,
     LEASES,
     METERED,
+    OWN_LEASE_FAILURES,
     Lease,
     emit_about,
     is_asked,
@@ -195,7 +197,7 @@ CALLS = (
         payload=Ask,
         signers=(Role("consumer, regional node of either region, or auditor", "URM"),),
         failures={
-            "unknown-lease": "the lease exists",
+            **LEASE_FAILURES,
             "not-party": "the actor is the consumer, a regional node of either side, an auditor",
             "wrong-state": "the lease is active or settling",
             "no-receipt": "a receipt of this epoch is open, or was settled last",
@@ -216,8 +218,7 @@ CALLS = (
         payload=Answer,
         signers=(Role("provider", "P"),),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "no-challenge": "a question for this sample waits",
             "wrong-path": "the leaf and its path lead to the receipt's root",
         },

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from contracts.agreement import (
     LEASES,
+    OWN_LEASE_FAILURES,
     Lease,
     emit_about,
     load_due_lease,
@@ -210,8 +211,6 @@ def emit_dispute(
 
 _CONSUMER = Role("consumer", "U")
 _SIDE = Role("provider or consumer", "PU")
-_LEASE = {"unknown-lease": "the lease exists"}
-_PARTY = {**_LEASE, "not-party": "the signers are the sides of the lease that the call names"}
 _DISPUTE = {"no-dispute": "a receipt of this epoch is disputed"}
 
 CALLS = (
@@ -221,7 +220,7 @@ CALLS = (
         payload=Open,
         signers=(_CONSUMER,),
         failures={
-            **_PARTY,
+            **OWN_LEASE_FAILURES,
             "no-receipt": "a receipt of this epoch waits for its consumer",
             "not-below-receipt": "what is accepted is less than what was claimed",
         },
@@ -236,7 +235,7 @@ CALLS = (
         payload=AddEvidence,
         signers=(_SIDE,),
         failures={
-            **_PARTY,
+            **OWN_LEASE_FAILURES,
             **_DISPUTE,
             "evidence-closed": "the evidence window is open",
             "too-much-evidence": f"this side has laid fewer than {MAX_EVIDENCE} documents",
@@ -251,7 +250,7 @@ CALLS = (
         title="Give in to the other side of a dispute",
         payload=Concede,
         signers=(_SIDE,),
-        failures={**_PARTY, **_DISPUTE},
+        failures={**OWN_LEASE_FAILURES, **_DISPUTE},
         handler=concede,
         changes="the lease; the actor's account; the accounts of provider and consumer where money "
         "moves",

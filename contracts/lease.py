@@ -25,9 +25,11 @@ from pydantic import Field, model_validator
 from contracts.account import apply_debit
 from contracts.agreement import (
     BLOCK,
+    LEASE_FAILURES,
     LEASES,
     LIFE,
     OPEN,
+    OWN_LEASE_FAILURES,
     RUNNING,
     WAITING,
     Lease,
@@ -340,7 +342,7 @@ CALLS = (
             Role("regional node of the consumer, if that is another", "R", optional=True),
         ),
         failures={
-            "unknown-lease": "the lease exists",
+            **LEASE_FAILURES,
             "wrong-sector": "an industry node is of the resource's sector",
             "wrong-venue": "it was agreed at the industry node's own venue, or at none",
             "wrong-region": "the signers are of the regions that the call names",
@@ -357,8 +359,7 @@ CALLS = (
         payload=Activate,
         signers=(_PROVIDER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **STEP_FAILURES,
             "too-early": "its window has begun",
             "window-over": "its window is not over, though the block has not seen to that yet",
@@ -373,8 +374,7 @@ CALLS = (
         payload=Refuse,
         signers=(_CONSUMER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **STEP_FAILURES,
             "refusal-too-late": "nothing was metered and the refusal window is open",
         },
@@ -389,8 +389,7 @@ CALLS = (
         payload=AnswerRefusal,
         signers=(_PROVIDER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **STEP_FAILURES,
         },
         handler=answer_refusal,
@@ -404,8 +403,7 @@ CALLS = (
         payload=Close,
         signers=(Role("provider or consumer", "PU"),),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "wrong-reason": "the reason is one of this side",
             **STEP_FAILURES,
         },
@@ -426,8 +424,7 @@ CALLS = (
         payload=TopUp,
         signers=(_CONSUMER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **STEP_FAILURES,
             "lease-ended": "the lease has not reached its horizon",
             "other-voucher": "the lease has no part of another voucher",

@@ -17,6 +17,7 @@
 from contracts.agreement import (
     LEASES,
     METERED,
+    OWN_LEASE_FAILURES,
     Lease,
     compute_metered_limit,
     emit_about,
@@ -192,8 +193,7 @@ CALLS = (
         payload=Usage,
         signers=(_PROVIDER, _CONSUMER),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "outside-claim": "the figures lie between what was accepted and what was claimed",
             **_RECEIPT_FAILURES,
         },
@@ -208,8 +208,7 @@ CALLS = (
         payload=Usage,
         signers=(_PROVIDER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **_RECEIPT_FAILURES,
             "too-many-receipts": "fewer than 16 receipts are open",
         },
@@ -224,8 +223,7 @@ CALLS = (
         payload=Countersign,
         signers=(_CONSUMER,),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "no-receipt": "a receipt of this epoch waits in the state that the call needs",
         },
         handler=countersign,

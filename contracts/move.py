@@ -22,6 +22,7 @@ from contracts.agreement import (
     LEASES,
     LIFE,
     OPEN,
+    OWN_LEASE_FAILURES,
     RUNNING,
     WAITING,
     Lease,
@@ -198,8 +199,7 @@ CALLS = (
             Role("provider of the other resource, if that is another", "P", optional=True),
         ),
         failures={
-            "unknown-lease": "the lease exists",
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             "unknown-resource": "the resource is registered",
             "not-owner": "the other resource is of the provider, or of the third signer",
             "wrong-state": "the lease has not ended",

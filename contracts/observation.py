@@ -15,7 +15,7 @@
 
 from typing import Final, TypedDict
 
-from contracts.agreement import Lease, compute_metered_limit, emit_about, load_lease
+from contracts.agreement import LEASE_FAILURES, Lease, compute_metered_limit, emit_about, load_lease
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
@@ -120,7 +120,7 @@ CALLS = (
         payload=Observe,
         signers=(Role("regional node of the resource's region, or auditor", "RM"),),
         failures={
-            "unknown-lease": "the lease exists",
+            **LEASE_FAILURES,
             "wrong-region": "the signers are of the regions that the call names",
             "wrong-state": "the lease was activated, and not refused",
             "wrong-epoch": "the epoch begins before the lease ends",

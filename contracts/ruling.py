@@ -11,7 +11,16 @@
 5. What is final is executed in the same step.
 """
 
-from contracts.agreement import BLOCK, LEASES, Lease, load_due_lease, load_lease, load_own_lease
+from contracts.agreement import (
+    BLOCK,
+    LEASE_FAILURES,
+    LEASES,
+    OWN_LEASE_FAILURES,
+    Lease,
+    load_due_lease,
+    load_lease,
+    load_own_lease,
+)
 from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_outcome
 from contracts.context import Context
@@ -208,10 +217,9 @@ def _apply_final(ctx: Context, name: str, lease: Lease, claim: Receipt, figures:
     return apply_outcome(ctx, name, lease, executed, "rule", figures)
 
 
-_LEASE = {"unknown-lease": "the lease exists"}
 _DISPUTE = {"no-dispute": "a receipt of this epoch is disputed"}
 _ARBITER = {
-    **_LEASE,
+    **LEASE_FAILURES,
     **_DISPUTE,
     "not-arbiter": "the actor is the instance whose turn it is",
     **STEP_FAILURES,
@@ -241,8 +249,7 @@ CALLS = (
         payload=Appeal,
         signers=(Role("provider or consumer", "PU"),),
         failures={
-            **_LEASE,
-            "not-party": "the signers are the sides of the lease that the call names",
+            **OWN_LEASE_FAILURES,
             **_DISPUTE,
             **STEP_FAILURES,
         },
