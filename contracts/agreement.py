@@ -36,7 +36,6 @@ from contracts.life import compute_terminal
 from contracts.receipt import Challenge, Dispute, Receipt, get_disputes, is_balanced, is_settled
 from contracts.table import Projection, Table, get_last_field, make_due_key, make_object_key
 
-BLOCK: Final = "block"  # the actor of what no party did
 LEASE_FAILURES: Final = {"unknown-lease": "the lease exists"}
 OWN_LEASE_FAILURES: Final = {
     **LEASE_FAILURES,

@@ -8,11 +8,13 @@ place.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ledger.codec import Value
 from ledger.primitives import Digest
 from ledger.state import Layer
+
+BLOCK: Final = "block"  # the actor of what no party did
 
 
 @dataclass(frozen=True, slots=True)

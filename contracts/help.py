@@ -24,7 +24,7 @@ from typing import Annotated, Final, Literal, TypedDict
 from pydantic import Field
 
 from contracts.call import OLD_BUSINESS, Call, Due, Role
-from contracts.context import Context
+from contracts.context import BLOCK, Context
 from contracts.errors import Failure, require
 from contracts.life import STEP_FAILURES, compute_next
 from contracts.payload import Hash, Name, NodeCode, Payload, Reference
@@ -33,7 +33,6 @@ from contracts.table import Projection, Table, get_last_field, make_due_key, mak
 from ledger.codec import Value
 from ledger.record import make_key
 
-BLOCK: Final = "block"  # the actor of what no party did
 LIFE: Final = {
     ("opened", "answer"): "answered",
     ("opened", "lapse"): "overdue",

@@ -24,7 +24,6 @@ from pydantic import Field, model_validator
 
 from contracts.account import apply_debit
 from contracts.agreement import (
-    BLOCK,
     LEASE_FAILURES,
     LEASES,
     LIFE,
@@ -41,7 +40,7 @@ from contracts.agreement import (
 )
 from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_ending, apply_failure, extend_settlement
-from contracts.context import Context
+from contracts.context import BLOCK, Context
 from contracts.delivery import apply_fault
 from contracts.errors import require
 from contracts.hold import add_voucher_part

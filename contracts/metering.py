@@ -210,7 +210,7 @@ CALLS = (
         failures={
             **OWN_LEASE_FAILURES,
             **_RECEIPT_FAILURES,
-            "too-many-receipts": "fewer than 16 receipts are open",
+            "too-many-receipts": f"fewer than {MAX_OPEN} receipts are open",
         },
         handler=submit,
         changes="the lease; the provider's account",

@@ -12,7 +12,6 @@
 """
 
 from contracts.agreement import (
-    BLOCK,
     LEASE_FAILURES,
     LEASES,
     OWN_LEASE_FAILURES,
@@ -23,7 +22,7 @@ from contracts.agreement import (
 )
 from contracts.call import OLD_BUSINESS, Call, Due, Role
 from contracts.claim import apply_outcome
-from contracts.context import Context
+from contracts.context import BLOCK, Context
 from contracts.dispute import (
     INSTANCES,
     DocumentDigest,

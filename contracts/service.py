@@ -314,7 +314,7 @@ CALLS = (
         signers=(_PUBLISHER,),
         failures={
             "until-in-past": "it ends after the block's time",
-            "too-long": "it stands for at most 366 days",
+            "too-long": f"it stands for at most {MAX_STANDING_MS // 86_400_000} days",
             "too-many-notices": f"fewer than {MAX_NOTICES} of the publisher's stand",
         },
         handler=announce,

@@ -27,15 +27,13 @@ from contracts.ballot import (
     schedule_judgements,
 )
 from contracts.call import Call, Due, Role
-from contracts.context import Context
+from contracts.context import BLOCK, Context
 from contracts.errors import Failure, require
 from contracts.nodes import STATUS_FAILURES, apply_identity_step, is_voting
 from contracts.payload import Note, Payload
 from contracts.proposal import STEPS
 from contracts.table import get_last_field
 from ledger.codec import Value
-
-BLOCK: Final = "block"
 
 
 class Approve(Payload):
