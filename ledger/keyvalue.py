@@ -7,7 +7,7 @@ what was not synced.
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import plyvel
 
@@ -46,6 +46,15 @@ class KeyValue(Readable, Protocol):
         ...
 
 
+_IN_USE: Final = ("Resource temporarily unavailable", "already held by process")
+
+
+def _explain(error: plyvel.Error) -> str:
+    if any(reason in str(error) for reason in _IN_USE):
+        return "another peer or command is using it: stop it, or read a copy"
+    return f"{error}. Is the disk full, or damaged? See operations.md, section 6"
+
+
 class LevelDb:
     """LevelDB through plyvel, uncompressed (docs/adr: compression was the largest single cost)."""
 
@@ -62,10 +71,7 @@ class LevelDb:
                 paranoid_checks=True,
             )
         except plyvel.Error as error:
-            raise StoreError(
-                f"cannot open the database {path}: {error}. Is another peer using it, or is the "
-                "disk damaged? A damaged store is replaced by an empty one and synced anew."
-            ) from None
+            raise StoreError(f"cannot open the database {path}: {_explain(error)}") from None
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key."""

@@ -81,6 +81,12 @@ def test_a_second_opener_is_told_why_not(disk: LevelDb, tmp_path: Path) -> None:
         LevelDb(tmp_path / "db")
 
 
+def test_who_finds_damage_is_not_told_to_throw_the_store_away(tmp_path: Path) -> None:
+    (tmp_path / "CURRENT").write_bytes(b"odd")
+    with pytest.raises(StoreError, match=r"CURRENT file .* damaged\? See operations.md, section 6"):
+        LevelDb(tmp_path)
+
+
 @given(st.binary(min_size=1, max_size=6).filter(lambda key: key.strip(b"\xff")), st.binary())
 def test_the_end_of_a_prefix_is_beyond_all_it_begins(prefix: bytes, tail: bytes) -> None:
     assert prefix + tail < prefix_end(prefix)
