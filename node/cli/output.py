@@ -20,7 +20,7 @@ from rich.table import Table
 
 from contracts.errors import ContractError
 from ledger.errors import LedgerError
-from node.client.difference import show_text
+from node.client.difference import iterate_fields, show_text
 from node.errors import NodeError
 
 EXPECTED = (LedgerError, ContractError, NodeError, OSError)
@@ -147,7 +147,8 @@ def _render(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "\n".join(_render(item) for item in value) or "-"
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {_render(item)}" for name, item in value.items()) or "-"
+        plain = json.loads(json.dumps(value, default=_describe))
+        return "\n".join(iterate_fields(plain)) or "-"
     return show_text(value.hex()) if isinstance(value, bytes) else str(value)
 
 

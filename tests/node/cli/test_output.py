@@ -63,6 +63,13 @@ def test_no_word_is_cut_to_fit_a_table_into_a_terminal(
     }[columns]  # fmt: skip
 
 
+def test_what_is_within_is_named_by_its_path(capsys: Captured) -> None:
+    show_fields("Kind", {"data": {"case": "a", "message": {"sha256": b"\x01", "size": 1}}}, False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Kind", "data  case: a", "      message.sha256: 01", "      message.size: 1",
+    ]  # fmt: skip
+
+
 def test_no_rows_are_said(capsys: Captured) -> None:
     show_table("Things", {"a": "first"}, [], False)
     assert capsys.readouterr().out.splitlines()[-1] == "none"
