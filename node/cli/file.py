@@ -8,11 +8,10 @@ import typer
 
 from node.cli.output import AsJson, CommandError, print_json, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
-from node.client.bundle import MAX_BUNDLE_BYTES
 from node.client.document import Fingerprint, find_namings, read_fingerprint
 from node.client.errors import Rejected
 from node.client.http import Client
-from node.client.verify import verify_bundle
+from node.client.verify import load_bundle, verify_bundle
 
 _COLUMNS: Final = {
     "record": "record",
@@ -109,9 +108,7 @@ def _read_bundle(path: Path, genesis: str) -> Iterator[Found]:
     """What a bundle proves, once all of it was verified."""
     if not genesis:
         raise CommandError("a bundle proves nothing without the --genesis hash that you trust")
-    with path.open("rb") as file:
-        data = file.read(MAX_BUNDLE_BYTES + 1)
-    for item in verify_bundle(data, read_genesis_hash(genesis)).proved:
+    for item in verify_bundle(load_bundle(path), read_genesis_hash(genesis)).proved:
         versions = item.fields.get("versions") or [item.fields]
         for version in versions:
             yield item.subject, str(version.get("version", "")), version.get("value")

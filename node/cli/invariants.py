@@ -9,8 +9,8 @@ from typing import Any, Final
 import typer
 
 from ledger.keyvalue import LevelDb
-from node.cli.output import AsJson, print_json, print_note, show_fields, show_table
-from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
+from node.cli.output import AsJson, print_json, show_fields, show_table
+from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, trust_genesis
 from node.cli.stopped import DataFolder, Stopped, check_folders, open_stopped
 from node.client.verified import show_time
 from node.invariants import Examined, examine_store, examine_stream
@@ -39,10 +39,7 @@ def audit_invariants(
 
 def _examine_peer(peer: str, genesis: str) -> Examined:
     with connect(peer, genesis) as client, _open_scratch() as scratch:
-        trusted = read_genesis_hash(genesis) if genesis else client.get_chain().genesis_hash
-        if not genesis:
-            print_note("the peer's own genesis was taken on trust: give --genesis HASH")
-        return examine_stream(client.stream_state(), trusted, scratch)
+        return examine_stream(client.stream_state(), trust_genesis(client, genesis), scratch)
 
 
 @contextmanager

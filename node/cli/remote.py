@@ -11,7 +11,7 @@ import typer
 from ledger.crypto import SigningKey
 from ledger.primitives import Digest
 from ledger.transaction import key_signer
-from node.cli.output import CommandError
+from node.cli.output import CommandError, print_note
 from node.client import Client, ClientError, Rejected, Signer
 from node.keys import Role, load_key
 
@@ -79,6 +79,14 @@ def read_genesis_hash(text: str) -> Digest:
     if len(value) != 32:
         raise CommandError("a genesis hash is 64 hex digits: see `suanlian node check-genesis`")
     return Digest(value)
+
+
+def trust_genesis(client: Client, text: str) -> Digest:
+    """The genesis hash that a person trusts; without one, and saying so, that of the peer."""
+    if text:
+        return read_genesis_hash(text)
+    print_note("the peer's own genesis was taken on trust: give --genesis HASH")
+    return client.get_chain().genesis_hash
 
 
 def read_signers(texts: Sequence[str]) -> list[NamedSigner]:

@@ -6,14 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from node.cli.keys import read_code
-from node.cli.output import AsJson, CommandError, print_note, show_fields, write_file
-from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, read_genesis_hash
-from node.client.bundle import MAX_BUNDLE_BYTES, compose_text
+from node.cli.output import AsJson, CommandError, show_fields, write_file
+from node.cli.remote import (
+    DEFAULT_PEER,
+    GenesisHash,
+    PeerUrl,
+    connect,
+    read_genesis_hash,
+    trust_genesis,
+)
+from node.client.bundle import compose_text
 from node.client.errors import Rejected
 from node.client.http import Client
 from node.client.standing import Standing, judge_standing
 from node.client.verified import show_time
-from node.client.verify import verify_bundle
+from node.client.verify import load_bundle, verify_bundle
 
 AtHeight = Annotated[
     int | None, typer.Option("--at", help="After the block of this height; else the newest.", min=0)
@@ -42,14 +49,10 @@ def show_status(
     if bundle is not None:
         if not genesis:
             raise CommandError("a bundle is judged by a genesis hash that you trust: --genesis")
-        with bundle.open("rb") as file:
-            data, trusted = file.read(MAX_BUNDLE_BYTES + 1), read_genesis_hash(genesis)
+        data, trusted = load_bundle(bundle), read_genesis_hash(genesis)
     else:
         with connect(peer, genesis) as client:
-            trusted = read_genesis_hash(genesis) if genesis else client.get_chain().genesis_hash
-            data = compose_text(_fetch(client, name, at))
-        if not genesis:
-            print_note("the peer's own genesis was taken on trust: give --genesis HASH")
+            data, trusted = compose_text(_fetch(client, name, at)), trust_genesis(client, genesis)
     standing = judge_standing(verify_bundle(data, trusted), name, at)
     if out is not None:
         write_file(out, data)

@@ -11,7 +11,7 @@ from ledger.primitives import Digest
 from node.cli.output import AsJson, CommandError, print_json
 from node.client.bundle import MAX_BUNDLE_BYTES, BundleError
 from node.client.verified import Verified
-from node.client.verify import verify_bundle
+from node.client.verify import load_bundle, verify_bundle
 
 app = typer.Typer(help="Check a proof bundle offline.")
 
@@ -51,11 +51,7 @@ def _show(verified: Verified, as_json: bool) -> None:
 
 
 def _read(path: Path) -> bytes:
-    """The file, but no more of it than one byte beyond what a bundle may have."""
-    if path == Path("-"):
-        return sys.stdin.buffer.read(MAX_BUNDLE_BYTES + 1)
-    with path.open("rb") as file:
-        return file.read(MAX_BUNDLE_BYTES + 1)
+    return sys.stdin.buffer.read(MAX_BUNDLE_BYTES + 1) if path == Path("-") else load_bundle(path)
 
 
 def _read_hash(text: str) -> Digest:

@@ -13,6 +13,7 @@ Nothing here opens a socket, reads a clock or asks a peer.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from consensus.certificate import Certificate, verify_certificate
 from consensus.validators import ValidatorSet
@@ -24,6 +25,7 @@ from ledger.errors import LedgerError, ProofError
 from ledger.genesis import Genesis, decode_genesis
 from ledger.primitives import Digest
 from node.client.bundle import (
+    MAX_BUNDLE_BYTES,
     Bundle,
     BundleError,
     Certified,
@@ -33,6 +35,12 @@ from node.client.bundle import (
 )
 from node.client.claims import Ground, verify_claims
 from node.client.verified import ReliedOn, Verified
+
+
+def load_bundle(path: Path) -> bytes:
+    """A file, but no more of it than one byte beyond what a bundle may have."""
+    with path.open("rb") as file:
+        return file.read(MAX_BUNDLE_BYTES + 1)
 
 
 def verify_bundle(data: bytes, genesis_hash: Digest, now_ms: int | None = None) -> Verified:
