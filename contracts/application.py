@@ -24,12 +24,11 @@ in a round, and `admitted 0x00 <province>` with one that was admitted and has no
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, TypedDict
 
-from pydantic import AfterValidator, Field, model_validator
-from stdnum.cn import uscc
+from pydantic import Field, model_validator
 
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.payload import Amount, Document, DocumentRecord, Label, Name, Payload
+from contracts.payload import Amount, CreditCode, Document, DocumentRecord, Label, Name, Payload
 from contracts.standing import get_role
 from contracts.table import Projection, Table, get_last_field, make_due_key
 from ledger.code import NATIONWIDE, PROVINCES
@@ -144,18 +143,9 @@ class Bar(TypedDict):
     since_ms: int
 
 
-def _is_credit_code(text: str) -> str:
-    if not uscc.is_valid(text) or uscc.compact(text) != text:
-        raise ValueError("not a Unified Social Credit Code")
-    return text
-
-
 ApplicationId = Annotated[
     str,
     Field(pattern=r"^application-[0-9a-f]{32}-[0-9]{1,4}$", description="id of an application"),
-]
-CreditCode = Annotated[
-    str, AfterValidator(_is_credit_code), Field(description="Unified Social Credit Code")
 ]
 
 

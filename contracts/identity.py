@@ -26,8 +26,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
-from stdnum.cn import uscc
+from pydantic import Field, model_validator
 
 from contracts import nodes
 from contracts.call import Call, Role
@@ -41,6 +40,7 @@ from contracts.payload import (
     IssuedCode,
     Name,
     Note,
+    OptionalCreditCode,
     Payload,
     RegionalCode,
     Registrant,
@@ -62,22 +62,12 @@ AUTHORITIES: Final = "NRI"  # the classes whose certificates may sign others
 _ANYONE = "NRIAPUMS"
 
 
-def _check_credit_code(text: str) -> str:
-    if text and (not uscc.is_valid(text) or uscc.compact(text) != text):
-        raise ValueError("not a Unified Social Credit Code")
-    return text
-
-
 class Register(Payload):
     """A new identity; an authority has a role, organisations a Unified Social Credit Code."""
 
     certificate: Der
     code: IssuedCode
-    credit_code: Annotated[
-        str,
-        Field(description="Unified Social Credit Code, or empty"),
-        AfterValidator(_check_credit_code),
-    ]
+    credit_code: OptionalCreditCode
     name: Name
     role: Annotated[
         Literal["", "bank", "bureau", "communications", "industry"],

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from stdnum.cn import uscc
 
 from contracts.text import is_printable
 from ledger.code import is_code
@@ -45,6 +46,16 @@ def _is_plain(text: str) -> str:
     if not is_printable(text):
         raise ValueError("has characters that cannot be printed")
     return text
+
+
+def _check_credit_code(text: str) -> str:
+    if not uscc.is_valid(text) or uscc.compact(text) != text:
+        raise ValueError("not a Unified Social Credit Code")
+    return text
+
+
+def _check_optional_credit_code(text: str) -> str:
+    return _check_credit_code(text) if text else text
 
 
 def check_voucher(name: str, micro_yuan: int) -> None:
@@ -121,6 +132,14 @@ BasisPoints = Annotated[int, Field(ge=0, le=FULL_BP, description="basis points")
 SlaClass = Annotated[int, Field(ge=0, le=1, description="0 without credits, 1 with credits")]
 Registrant = Annotated[
     int, Field(ge=0, le=MAX_REGISTRANT, description="registrant number, base 36 read as an integer")
+]
+CreditCode = Annotated[
+    str, AfterValidator(_check_credit_code), Field(description="Unified Social Credit Code")
+]
+OptionalCreditCode = Annotated[
+    str,
+    AfterValidator(_check_optional_credit_code),
+    Field(description="Unified Social Credit Code, or empty"),
 ]
 Hash = Annotated[bytes, Field(min_length=32, max_length=32, description="32 bytes")]
 Der = Annotated[

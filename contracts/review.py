@@ -32,7 +32,6 @@ from contracts.application import (
     Application,
     ApplicationId,
     Bar,
-    CreditCode,
     check_unbarred,
     is_barred,
     list_entities,
@@ -44,7 +43,7 @@ from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
 from contracts.life import STEP_FAILURES, compute_next
-from contracts.payload import Document, DocumentRecord, Name, Note, Payload
+from contracts.payload import CreditCode, Document, DocumentRecord, Name, Note, Payload
 from contracts.registration import is_region_taken
 from contracts.standing import get_role
 from contracts.table import Table
