@@ -60,11 +60,12 @@ class Call:
     def parse(self, data: dict[str, Any]) -> Payload:
         """The payload of a transaction's data; raises CallError naming the first wrong field."""
         try:
-            return self.payload.__pydantic_validator__.validate_python(data)  # type: ignore[no-any-return]
+            payload: Payload = self.payload.__pydantic_validator__.validate_python(data)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "data"
             raise CallError("bad-data", f"{field}: {first['msg']}") from None
+        return payload
 
     def check_signers(self, signers: Sequence[str]) -> None:
         """Raise CallError unless the signers are those that the call needs, in order."""
