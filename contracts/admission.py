@@ -435,7 +435,7 @@ DUE = (
     Due(
         action=EXPIRY,
         title="End a draft that nobody submitted",
-        clock="time",
+        clocks=("time",),
         handler=expire,
         changes="the application",
         events=("admission.expired",),

@@ -83,13 +83,13 @@ class Call:
 class Due:
     """One kind of work that a block does itself when its time has come.
 
-    `clock` is the queue: `time` for moments that the parties agreed, `working` for deadlines that
-    punish silence. The handler gets the record's key.
+    `clocks` are its queues: `time` for moments that the parties agreed, `working` for deadlines
+    that punish silence. The handler gets the record's key.
     """
 
     action: str
     title: str
-    clock: str
+    clocks: tuple[str, ...]
     handler: Callable[[Context, bytes], None]
     changes: str
     events: tuple[str, ...]

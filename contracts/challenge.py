@@ -233,7 +233,7 @@ DUE = (
     Due(
         action="metering.forfeit",
         title="A sample that is not shown in time is a fault, and forfeits the receipt that waits",
-        clock="working",
+        clocks=("working",),
         handler=forfeit,
         changes="the lease; the provider's account; the consumer's account and the voucher where "
         "money goes back",

@@ -345,7 +345,7 @@ DUE = (
     Due(
         action="market.expire_demand",
         title="A demand whose time is over ends",
-        clock="time",
+        clocks=("time",),
         handler=expire,
         changes="the demand; the consumer's account, which gets what is left of the budget",
         events=("market.demand_expired",),

@@ -263,7 +263,7 @@ DUE = (
     Due(
         action="dispute.pay",
         title="What is accepted of a disputed receipt is paid",
-        clock="time",
+        clocks=("time",),
         handler=pay,
         changes="the lease; the provider's account where money moves",
         events=("dispute.paid",),

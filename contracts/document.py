@@ -120,8 +120,12 @@ def _count(failures: Mapping[str, str]) -> Iterator[tuple[int, tuple[str, str]]]
 
 
 def _describe_due(due: Due) -> str:
-    lines = [f"### `{due.action}`\n", f"{due.title}.\n", f"- Clock: {_CLOCKS[due.clock]}."]
+    lines = [f"### `{due.action}`\n", f"{due.title}.\n", f"- Clock: {_clocks(due)}."]
     return "\n".join([*lines, f"- Changes: {due.changes}.", f"- Events: {_codes(due.events)}.\n"])
+
+
+def _clocks(due: Due) -> str:
+    return " or ".join(_CLOCKS[clock] for clock in due.clocks)
 
 
 def _signers(call: Call) -> str:

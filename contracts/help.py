@@ -341,7 +341,7 @@ DUE = (
     Due(
         action="help.lapse",
         title="Let a case become overdue, or close what nobody asks on",
-        clock="working",
+        clocks=("working",),
         handler=lapse,
         changes="the case",
         events=("help.overdue", "help.closed"),

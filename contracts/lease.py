@@ -441,7 +441,7 @@ DUE = (
     Due(
         action="lease.expire",
         title="A lease that was not activated in time, or whose window is over, fails",
-        clock="working",
+        clocks=("working", "time"),
         handler=expire,
         changes="the lease; the consumer's account; the provider's account where it is at fault",
         events=("voucher.returned", "lease.refunded", "lease.failed"),
@@ -449,7 +449,7 @@ DUE = (
     Due(
         action="lease.uphold",
         title="A refusal that the provider left unanswered is upheld",
-        clock="working",
+        clocks=("working",),
         handler=uphold,
         changes="the lease; the provider's account",
         events=("lease.failed",),
@@ -457,7 +457,7 @@ DUE = (
     Due(
         action="lease.end",
         title="A running lease ends at its horizon: its time is over, or its hold exhausted",
-        clock="time",
+        clocks=("time",),
         handler=end,
         changes="the lease; the consumer's account where money goes back",
         events=("lease.ended", "voucher.returned", "lease.refunded", "lease.closed"),
@@ -465,7 +465,7 @@ DUE = (
     Due(
         action="lease.finish",
         title="An ended lease gives up the time for which no receipt came",
-        clock="working",
+        clocks=("working",),
         handler=finish,
         changes="the lease; the consumer's account where money goes back",
         events=("lease.unmetered", "voucher.returned", "lease.refunded", "lease.closed"),

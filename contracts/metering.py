@@ -237,7 +237,7 @@ DUE = (
     Due(
         action="metering.deem",
         title="A receipt on which its consumer was silent counts as agreed",
-        clock="working",
+        clocks=("working",),
         handler=deem,
         changes="the lease; the provider's account; the consumer's account where money goes back",
         events=("metering.deemed", "voucher.returned", "lease.refunded", "lease.closed"),

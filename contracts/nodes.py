@@ -258,7 +258,7 @@ DUE = (
     Due(
         action=_ACTIVATION,
         title="Let a connected node take part",
-        clock="time",
+        clocks=("time",),
         handler=activate,
         changes="the node; the validator set, where it is a regional node and enough are alive",
         events=("membership.activated", "membership.waits"),

@@ -269,7 +269,7 @@ DUE = (
     Due(
         action="market.expire_offer",
         title="An offer whose window is over ends",
-        clock="time",
+        clocks=("time",),
         handler=expire,
         changes="the offer",
         events=("market.offer_expired",),

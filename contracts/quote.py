@@ -340,7 +340,7 @@ DUE = (
     Due(
         action="market.expire_quote",
         title="A quote that is no longer valid ends",
-        clock="time",
+        clocks=("time",),
         handler=expire,
         changes="the quote",
         events=("market.quote_expired",),

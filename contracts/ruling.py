@@ -274,7 +274,7 @@ DUE = (
     Due(
         action="dispute.lapse",
         title="A dispute goes on without whoever let a deadline pass",
-        clock="working",
+        clocks=("working",),
         handler=lapse,
         changes="the lease; the accounts of provider and consumer where money moves",
         events=("dispute.passed", *_FINAL),

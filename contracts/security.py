@@ -305,7 +305,7 @@ DUE = (
     Due(
         action="security.lapse",
         title="Mark an incident that was not contained in time",
-        clock="working",
+        clocks=("working",),
         handler=lapse,
         changes="the incident",
         events=("security.overdue",),

@@ -320,7 +320,7 @@ DUE = (
     Due(
         action="selection.match",
         title="A demand has its turn: it gets the offer with the least score, or waits",
-        clock=CLOCK,
+        clocks=(CLOCK,),
         handler=match,
         changes="the demand; with a match the lease and the consumer's account; the offers that "
         "step aside",
@@ -329,7 +329,7 @@ DUE = (
     Due(
         action="selection.give_back",
         title="An offer that stepped aside returns",
-        clock=CLOCK,
+        clocks=(CLOCK,),
         handler=give_back,
         changes="the offer",
         events=(),

@@ -342,7 +342,7 @@ DUE = (
     Due(
         action="service.expire_notice",
         title="End a notice whose time is over",
-        clock="time",
+        clocks=("time",),
         handler=expire_notice,
         changes="the notice",
         events=("service.notice_expired",),

@@ -253,7 +253,7 @@ DUE = (
     Due(
         action=JUDGE,
         title="Carry a ballot whose notice has passed, or which fewer voters carry",
-        clock="working",
+        clocks=("working",),
         handler=judge,
         changes="as the vote that carries it",
         events=("ballot.failed", *_EFFECT_EVENTS),
@@ -261,7 +261,7 @@ DUE = (
     Due(
         action=EXPIRE,
         title="End a ballot at its deadline",
-        clock="working",
+        clocks=("working",),
         handler=expire,
         changes="the ballot",
         events=("ballot.failed",),

@@ -335,7 +335,7 @@ DUE = (
     Due(
         action="voucher.expire",
         title="What is left of a voucher lapses at its time",
-        clock="time",
+        clocks=("time",),
         handler=expire,
         changes="the voucher; the issuer's account, which counts it no longer",
         events=("voucher.expired",),

@@ -8,7 +8,7 @@ from contracts import machine
 from contracts.account import ACCOUNTS
 from contracts.call import STANDING_FAILURES
 from contracts.founding import Founder, Founding, compute_initial_records
-from contracts.registry import CALLS, find_table, rebuild_derived
+from contracts.registry import CALLS, DUE, find_table, rebuild_derived
 from contracts.rules import VERSION_1
 from contracts.standing import Identity, make_identity_key
 from contracts.table import get_last_field
@@ -153,6 +153,16 @@ def check_declared(kind: str, result: Result) -> None:
         assert call is not None and event["type"] in call.events, (kind, event)
 
 
+def check_queued(layer: Layer) -> None:
+    """What waits in a due queue waits in one that its declaration names."""
+    for clock in machine.CLOCKS:
+        prefix = make_key("due", clock)
+        for key, value in layer.derived.items():
+            if value is not None and key.startswith(prefix):
+                action = key[len(prefix) + 9 :].split(b"\x00")[0].decode("ascii")
+                assert clock in DUE[action].clocks, (action, clock)
+
+
 def check_indexed(result: Result, signers: Sequence[str]) -> None:
     """Whoever and whatever has money in a record that a result wrote is found by audit queries.
 
@@ -216,6 +226,7 @@ class World:
         for result in output.results:
             is_due = result.index >= len(transactions)
             check_indexed(result, () if is_due else transactions[result.index].signers)
+        check_queued(output.layer)
         self.layer, self.results = output.layer, output.results
         self.state.apply(output.layer)
         return output.results
