@@ -83,7 +83,7 @@ def make_application(peer: Peer, limits: Limits | None = None) -> web.Applicatio
     app = web.Application(middlewares=[_guard], client_max_size=limits.max_body_bytes)
     app[CONTEXT] = make_context(peer, limits)
     app[METRICS] = HttpMetrics()
-    app[trials.BENCH] = trials.Bench()
+    app[trials.BENCH] = trials.make_bench(limits)
     app[statistics.DESK] = statistics.Desk(peer.store, limits)
     routes = list_routes()
     app[openapi.DOCUMENT] = openapi.render_document(peer.genesis.chain, routes)

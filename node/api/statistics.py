@@ -1,15 +1,13 @@
 """`/v1/statistics`: named queries over the state, now or at a height; for the public.
 
-1. A query is computed in a thread that rests as it works (`node.statistics`); few go at a time,
-   and requests for the same one wait for the same computation.
+1. Few queries are computed at a time (`node.api.computations`), and requests for the same one wait
+   for the same computation.
 2. What was computed at a height never changes, so the last results are kept. Without a height the
    newest kept result will do while it is younger than `statistics_age_s`; it says its height.
-3. When the API ends, computations end before the store is closed.
 """
 
 import asyncio
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ from aiohttp import web
 
 from contracts.views import QUERIES, Query
 from ledger.store import Store
+from node.api.computations import Computations
 from node.api.context import CONTEXT, answer, get_client
 from node.api.delivery import charge_read
 from node.api.limits import Limits
@@ -26,15 +25,9 @@ from node.api.rates import Slots
 from node.api.routes import Route, json_content, ref
 from node.client.difference import show_value
 from node.past import PastError, PastState, read_past
-from node.statistics import Computed, Pace, StatisticError, compute_statistic, find_query
+from node.statistics import Computed, StatisticError, compute_statistic, find_query
 
 MAX_KEPT: Final = 64  # results
-_PROBLEMS: Final = {
-    "past": "pruned",
-    "stopped": "not-ready",
-    "too-long": "too-many",
-    "unknown-query": "not-found",
-}
 _WORD: Final[Schema] = {"type": "string", "maxLength": 80}
 
 QUERY: Final = Parameter("query", "The name of a query.", parse_word, _WORD, in_path=True)
@@ -52,18 +45,19 @@ class _Newest:
 class Desk:
     """What is being computed, and what was."""
 
-    __slots__ = ("_ended", "_kept", "_limits", "_newest", "_paces", "_running", "_slots", "_store")
+    __slots__ = ("_age_s", "_computations", "_kept", "_newest", "_running", "_store")
 
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
-        self._limits = limits
-        self._slots = Slots("statistics", limits.statistics, limits.statistics_per_client)
+        self._age_s = limits.statistics_age_s
+        self._computations = Computations(
+            Slots("statistics", limits.statistics, limits.statistics_per_client),
+            limits.statistics_timeout_s,
+        )
         # By query and the height that was asked for.
         self._running: dict[tuple[str, int | None], asyncio.Task[Computed]] = {}
         self._kept: dict[tuple[str, int], Computed] = {}
         self._newest: dict[str, _Newest] = {}
-        self._paces: set[Pace] = set()
-        self._ended = False
 
     async def find(self, query: Query, at: int | None, client: str) -> Computed:
         """The result of a query at a height, or the newest; raises Problem."""
@@ -73,12 +67,8 @@ class Desk:
         key = (query.name, at)
         task = self._running.get(key)
         if task is None:
-            if self._ended:
-                raise Problem("not-ready", "the peer stops")
             past = _read_past(self._store, at)
-            place = ExitStack()
-            place.enter_context(self._slots.hold(client))
-            task = asyncio.create_task(self._compute(query, past, place, is_newest=at is None))
+            task = asyncio.create_task(self._compute(query, past, client, is_newest=at is None))
             self._running[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         # It goes on for the others when one who waits goes away.
@@ -86,31 +76,23 @@ class Desk:
 
     async def end(self) -> None:
         """Let nothing be computed any more; returns when no thread reads the store."""
-        self._ended = True
-        for pace in self._paces:
-            pace.is_stopped = True
+        await self._computations.end()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     def _find_kept(self, query: Query, at: int | None) -> Computed | None:
         if at is not None:
             return self._kept.get((query.name, at))
         newest = self._newest.get(query.name)
-        if newest is None or time.monotonic() - newest.since_s > self._limits.statistics_age_s:
+        if newest is None or time.monotonic() - newest.since_s > self._age_s:
             return None
         return newest.computed
 
     async def _compute(
-        self, query: Query, past: PastState, place: ExitStack, is_newest: bool
+        self, query: Query, past: PastState, client: str, is_newest: bool
     ) -> Computed:
-        pace = Pace(self._limits.statistics_timeout_s)
-        self._paces.add(pace)
-        try:
-            with place:
-                computed = await asyncio.to_thread(compute_statistic, past, query, pace)
-        except (PastError, StatisticError) as error:
-            raise Problem(_PROBLEMS[error.code], str(error)) from None
-        finally:
-            self._paces.discard(pace)
+        computed = await self._computations.run(
+            client, lambda pace: compute_statistic(past, query, pace)
+        )
         self._kept[query.name, computed.height] = computed
         if len(self._kept) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
@@ -159,7 +141,7 @@ def _find(name: str) -> Query:
     try:
         return find_query(name)
     except StatisticError as error:
-        raise Problem(_PROBLEMS[error.code], str(error)) from None
+        raise Problem("not-found", str(error)) from None
 
 
 def _read_past(store: Store, at: int | None) -> PastState:

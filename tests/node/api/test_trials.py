@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from node.api import trials
-from node.api.trials import MAX_CHANGES, Bench
+from node.api.trials import MAX_CHANGES
 from node.trial import Trial, TrialError
 from tests.node.api.fake import FakePeer
 from tests.node.api.web import Web, check_problem
@@ -64,8 +64,3 @@ async def test_one_goes_at_a_time(
     assert asked == [(peer.genesis, peer.store, {"hold_epochs": 3}, 2)]
     assert shown["changes"] == {"hold_epochs": {"was": "2", "would_be": "3"}}
     assert shown["counts"] == {"otherwise": "0", "moved": "0", "balances": "0"}
-
-
-async def test_the_end_waits_for_nobody() -> None:
-    bench = Bench()
-    await bench.end()
