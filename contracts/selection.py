@@ -16,10 +16,10 @@
    is seen by the next walk.
 6. After a part the next turn is in the next block; after a walk that found nothing it comes
    `selection_retry_ms` later.
-7. An offer of which nobody can have its least part now steps aside: its units are reserved, its
-   window is to come, it is stale, its provider or attestation is not in good standing, or the
-   policy of its venue does not admit it any more. Until it
-   returns, no demand for now walks past it. It returns when something of it is given back by the
+7. An offer of which nobody can have its least part now steps aside: its units are reserved, less
+   than that part is attested, its window is to come, it is stale, its provider or attestation is
+   not in good standing, or the policy of its venue does not admit it any more. Until it returns,
+   no demand for now walks past it. It returns when something of it is given back by the
    calendar or its window begins, and after `selection_aside_ms` at the latest.
 """
 
@@ -222,24 +222,24 @@ class _Walk:
         elif facts.usable and not is_full(ctx, offer["resource"]):
             if self._stage.compute_free(ctx, name, facts, (now_ms, now_ms + 1)) >= least:
                 return
-            until_ms = min(until_ms, self._find_release(name, offer))
+            until_ms = self._find_release(name, offer, until_ms)
         if offer["state"] == "open" and offer["aside_until_ms"] == 0:
             changed: OfferRecord = {**offer, "aside_until_ms": until_ms}
             OFFERS.put(ctx, facts.key, changed)
             self._stage.facts.pop(name)
 
-    def _find_release(self, name: str, offer: OfferRecord) -> int:
-        """When the calendar of an offer or its resource next gives something back."""
-        now_ms = self._ctx.time_ms
-        return min(
-            (
-                time_ms
-                for subject in (name, offer["resource"])
-                for time_ms, change in self._stage.list_changes(self._ctx, subject)
-                if time_ms > now_ms and change < 0
-            ),
-            default=now_ms + 1,
+    def _find_release(self, name: str, offer: OfferRecord, until_ms: int) -> int:
+        """When the calendar of an offer or its resource next gives something back, if so soon.
+
+        It gives nothing back where less is attested than the offer's least part.
+        """
+        releases = (
+            time_ms
+            for subject in (name, offer["resource"])
+            for time_ms, change in self._stage.list_changes(self._ctx, subject)
+            if time_ms > self._ctx.time_ms and change < 0
         )
+        return min([until_ms, *releases])
 
 
 def _load_stage(ctx: Context) -> Stage:

@@ -279,6 +279,18 @@ def test_an_offer_of_later_steps_aside_until_then(trade: Trade) -> None:
     assert get_demand(trade, demand)["state"] == "met"
 
 
+def test_what_no_calendar_gives_back_stays_aside_as_long_as_may_be(trade: Trade) -> None:
+    offer = trade.make_offer(minimum_units=UNITS)
+    trade.world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS - 1, until_ms=END_MS)
+    demand = select(trade, units=UNITS)
+    trade.world.block()
+    until_ms = trade.world.time_ms + VERSION_1["selection_aside_ms"]
+    assert get_offer(trade, offer)["aside_until_ms"] == until_ms
+    trade.world.do("resource.attest", GUIZHOU, code=RESOURCE, units=UNITS, until_ms=END_MS)
+    trade.world.wait(VERSION_1["selection_aside_ms"] + RETRY_MS)
+    assert get_demand(trade, demand)["state"] == "met"
+
+
 def make_bounded(**rules: int) -> Trade:
     return Trade(make_world(**rules)).set_up(funds=10**6 * YUAN)
 
