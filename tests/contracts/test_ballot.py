@@ -31,6 +31,7 @@ from tests.contracts.world import (
     SHANGHAI,
     SICHUAN,
     World,
+    list_events,
     make_world,
 )
 
@@ -82,7 +83,7 @@ def test_a_quorum_carries_and_the_effect_comes_at_once(world: World) -> None:
     assert (identity["status"], identity["reason"]) == ("suspended", "investigation")
     assert identity["actor"] == NATIONAL
     assert SICHUAN not in dict(machine.compute_validators(world.state))
-    types = [event["type"] for event in world.results[0].events]
+    types = list_events(world.results[0])
     assert types == ["ballot.approved", "ballot.carried", "identity.suspended"]
     assert count_due(world) == 0
     assert check_invariants(world.state) == []
@@ -176,7 +177,7 @@ def test_a_ballot_is_judged_again_when_the_voters_have_become_fewer(world: World
     assert look(world, waiting)["state"] == "open"
     assert look(world, waiting)["judge_ms"] > 0
     (result,) = world.block()
-    assert [event["type"] for event in result.events] == ["ballot.carried", "rules.versioned"]
+    assert list_events(result) == ["ballot.carried", "rules.versioned"]
     assert look(world, waiting)["closed_by"] == "block"
     assert check_invariants(world.state) == []
 

@@ -8,7 +8,7 @@ from contracts.rules import VERSION_1
 from ledger.merkle import compute_inclusion_proof, compute_leaf_hash, compute_root
 from ledger.result import Result
 from tests.contracts.trade import AUDITOR, CONSUMER, PRICE, PROVIDER, YUAN, Trade, find_object
-from tests.contracts.world import BEIJING, GUIZHOU, HOUR_MS, NATIONAL
+from tests.contracts.world import BEIJING, GUIZHOU, HOUR_MS, NATIONAL, list_events
 
 SAMPLES = [b"%d: busy" % number for number in range(60)]
 HASHES = [compute_leaf_hash(sample) for sample in SAMPLES]
@@ -43,15 +43,11 @@ def answer(trade: Trade, index: int, **changes: object) -> Result:
     return trade.world.run("metering.answer", PROVIDER, **data)
 
 
-def events(results: list[Result]) -> list[str]:
-    return [event["type"] for result in results for event in result.events]
-
-
 def test_a_sample_is_shown_and_silence_then_agrees(trade: Trade) -> None:
     world = trade.world
     assert ask(trade, 7).code == "ok"
     assert len(world.layer.records) == 2
-    assert events(world.wait(WINDOW_MS - 60_000)) == []
+    assert list_events(*world.wait(WINDOW_MS - 60_000)) == []
     shown = answer(trade, 7)
     assert shown.code == "ok"
     assert CONSUMER in shown.events[0]["about"]
@@ -79,7 +75,7 @@ def test_silence_forfeits_what_waits(trade: Trade) -> None:
     ask(trade, 59, actor=GUIZHOU)
     results = world.wait(WINDOW_MS)
     forfeited = ["metering.unanswered", "metering.unanswered", "metering.forfeited"]
-    assert sorted(events(results)) == sorted(forfeited)
+    assert sorted(list_events(*results)) == sorted(forfeited)
     assert trade.record["receipt"]["state"] == "forfeited"
     assert trade.record["receipt"]["used_unit_seconds"] == 0
     assert trade.record["challenges"] == []
@@ -122,7 +118,7 @@ def test_what_was_settled_last_can_be_asked_about(trade: Trade) -> None:
     assert ask(trade, 5, actor=AUDITOR).code == "ok"
     assert trade.record["receipt"]["asked"] == 1
     money = trade.money
-    assert events(world.wait(WINDOW_MS)) == ["metering.unanswered"]
+    assert list_events(*world.wait(WINDOW_MS)) == ["metering.unanswered"]
     assert trade.record["receipt"]["state"] == "agreed"
     assert trade.money == money
     assert trade.delivery == (1, 1)
@@ -147,7 +143,7 @@ def test_an_ended_lease_closes_after_its_last_answer(trade: Trade) -> None:
     # The money is back; only the record waits.
     assert (trade.record["state"], trade.record["held_micro_yuan"]) == ("settling", 0)
     closing = answer(trade, 1)
-    assert [event["type"] for event in closing.events] == ["lease.closed", "metering.answered"]
+    assert list_events(closing) == ["lease.closed", "metering.answered"]
     assert trade.record["state"] == "closed"
     assert check_invariants(world.state) == []
 
@@ -159,7 +155,7 @@ def test_an_ended_lease_closes_after_silence_too(trade: Trade) -> None:
     trade.agree(1, rest)
     ask(trade, 1)
     results = world.wait(WINDOW_MS)
-    assert "lease.closed" in events(results)
+    assert "lease.closed" in list_events(*results)
     assert trade.record["state"] == "closed"
     assert check_invariants(world.state) == []
 
@@ -168,7 +164,7 @@ def test_a_disputed_receipt_stays_with_its_arbiter(trade: Trade) -> None:
     world = trade.world
     ask(trade, 1)
     trade.dispute(0, 10)
-    assert events(world.wait(WINDOW_MS)) == ["dispute.paid", "metering.unanswered"]
+    assert list_events(*world.wait(WINDOW_MS)) == ["dispute.paid", "metering.unanswered"]
     assert [claim["state"] for claim in trade.record["open"]] == ["contested"]
     assert trade.delivery == (0, 1)
 

@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 from contracts.agreement import LEASES, Lease, compute_horizon
 from contracts.billing import SCALE
 from contracts.claim import apply_advance, apply_claim, apply_outcome, compute_figures_charge
-from contracts.context import Context, Scope
+from contracts.context import Context
 from contracts.hold import make_voucher_part
 from contracts.receipt import Dispute, Figures, Receipt, get_accepted, replace_open
-from contracts.rules import VERSION_1, load_current
-from ledger.state import Layer
+from contracts.rules import VERSION_1
 from tests.contracts.trade import PROVIDER, YUAN, Trade
-from tests.contracts.world import GENESIS_HASH, FakeTrail
 
 EPOCH_MS: Final = VERSION_1["meter_epoch_ms"]
 
@@ -178,7 +176,7 @@ def test_no_micro_yuan_is_lost(
         "units": units,
         "voucher": make_voucher_part("voucher", voucher, share_bp) if share_bp else None,
     }
-    books = Books(make_context(active), lease)
+    books = Books(active.world.look(), lease)
     for usage in epochs:
         if not books.claim(usage):
             break
@@ -191,17 +189,3 @@ def test_no_micro_yuan_is_lost(
         books.check()
     # What was paid in all is exactly what was charged in all; one rounding, and it is carried.
     assert books.lease["billed_micro_yuan"] * SCALE + books.lease["remainder"] == books.charged
-
-
-def make_context(trade: Trade) -> Context:
-    """A context of its own on the state of a world, which nobody commits."""
-    world = trade.world
-    scope = Scope(
-        height=world.height + 1,
-        time_ms=world.time_ms,
-        working_ms=world.time_ms,
-        genesis_hash=GENESIS_HASH,
-        rules=load_current(world.state, world.height + 1),
-        trail=FakeTrail(world.height, set()),
-    )
-    return Context(scope, Layer(world.state), 0, GENESIS_HASH, ())

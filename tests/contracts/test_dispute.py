@@ -11,7 +11,7 @@ from contracts.receipt import DISPUTE_LIFE, MAX_OPEN, is_course
 from ledger import codec
 from ledger.codec import Value
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, YUAN, Trade
-from tests.contracts.world import HOUR_MS, make_world
+from tests.contracts.world import HOUR_MS, list_events, make_world
 
 FULL = 2_000 * 3_600
 BILL = 2 * PRICE
@@ -27,7 +27,7 @@ def trade() -> Trade:
 
 def test_the_accepted_part_is_paid_by_the_next_block(trade: Trade) -> None:
     opened = trade.dispute(0, FULL // 4)
-    assert [event["type"] for event in opened.events] == ["dispute.opened"]
+    assert list_events(opened) == ["dispute.opened"]
     (claim,) = trade.record["open"]
     assert (claim["state"], claim["dispute"]["state"]) == ("contested", "open")
     assert (claim["claimed_micro_yuan"], claim["frozen_micro_yuan"]) == (BILL, BILL)
@@ -74,7 +74,7 @@ def test_two_disputes_of_a_lease_in_one_block(trade: Trade) -> None:
     ]
     assert [result.code for result in world.block(*calls)] == ["ok", "ok"]
     (result,) = world.block()
-    assert [event["type"] for event in result.events] == ["dispute.paid"] * 2
+    assert list_events(result) == ["dispute.paid"] * 2
     assert trade.record["billed_micro_yuan"] == BILL
     assert check_invariants(world.state) == []
 

@@ -8,18 +8,16 @@ import pytest
 from contracts import machine
 from contracts.account import ACCOUNTS, apply_credit, make_account_key
 from contracts.agreement import LEASES
-from contracts.context import Context, Scope
+from contracts.context import Context
 from contracts.errors import BrokenInvariant
 from contracts.guards import check_changes
 from contracts.offer import OFFERS
 from contracts.registry import CALLS, DUE
 from contracts.resource import RESOURCES
-from contracts.rules import load_current
 from contracts.standing import IDENTITIES
 from contracts.table import Table
-from ledger.state import Layer
 from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, UNITS, YUAN, Trade
-from tests.contracts.world import BANK, GENESIS_HASH, GUIZHOU, HOUR_MS, FakeTrail, World
+from tests.contracts.world import BANK, GUIZHOU, HOUR_MS, World
 
 
 class Block:
@@ -27,12 +25,7 @@ class Block:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.layer = Layer(world.state)
-        rules = load_current(world.state, world.height)
-        scope = Scope(
-            world.height + 1, world.time_ms, world.time_ms, GENESIS_HASH, rules, FakeTrail(0)
-        )
-        self.ctx = Context(scope, self.layer, 0, GENESIS_HASH, ())
+        self.ctx = world.look()
 
     def change(self, table: Table[Any], key: bytes, **changes: object) -> "Block":
         value = table.get(self.ctx, key)
@@ -40,7 +33,7 @@ class Block:
         return self
 
     def check(self) -> list[str]:
-        return check_changes(self.world.state, self.layer, self.world.time_ms)
+        return check_changes(self.world.state, self.ctx.layer, self.world.time_ms)
 
 
 @pytest.fixture

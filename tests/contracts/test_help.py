@@ -2,18 +2,13 @@
 
 from contracts.help import BLOCK, make_count_key
 from contracts.rules import VERSION_1
-from ledger.result import Result
 from tests.contracts.failures.help import answered, opened
 from tests.contracts.public import MESSAGE
 from tests.contracts.trade import CONSUMER, Trade, find_object
-from tests.contracts.world import GUIZHOU
+from tests.contracts.world import GUIZHOU, list_events
 
 ANSWER_MS = VERSION_1["help_answer_window_ms"]
 CLOSE_MS = VERSION_1["help_close_window_ms"]
-
-
-def types(results: list[Result]) -> list[str]:
-    return [event["type"] for result in results for event in result.events]
 
 
 def test_a_case_goes_to_and_fro_until_its_opener_closes_it() -> None:
@@ -32,7 +27,7 @@ def test_a_case_goes_to_and_fro_until_its_opener_closes_it() -> None:
 def test_a_silent_node_is_late_and_may_still_answer() -> None:
     trade = Trade()
     name, world = opened(trade), trade.world
-    assert types(world.wait(ANSWER_MS)) == ["help.overdue"]
+    assert list_events(*world.wait(ANSWER_MS)) == ["help.overdue"]
     case = find_object(world, name)
     assert (case["state"], case["late"]) == ("overdue", 1)
     world.do("help.answer", GUIZHOU, case=name, message=MESSAGE)
@@ -42,14 +37,14 @@ def test_a_silent_node_is_late_and_may_still_answer() -> None:
 def test_an_outage_makes_nobody_late() -> None:
     trade = Trade()
     name = opened(trade)
-    assert types(trade.world.outage(ANSWER_MS)) == ["clock.gap"]
+    assert list_events(*trade.world.outage(ANSWER_MS)) == ["clock.gap"]
     assert find_object(trade.world, name)["state"] == "opened"
 
 
 def test_the_block_closes_what_nobody_asks_on() -> None:
     trade = Trade()
     name = answered(trade)
-    assert types(trade.world.wait(CLOSE_MS)) == ["help.closed"]
+    assert list_events(*trade.world.wait(CLOSE_MS)) == ["help.closed"]
     case = find_object(trade.world, name)
     assert (case["closed_by"], case["reason"]) == (BLOCK, "silence")
 

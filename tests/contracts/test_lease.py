@@ -17,7 +17,7 @@ from tests.contracts.trade import (
     YUAN,
     Trade,
 )
-from tests.contracts.world import BANK, GUIZHOU, HOUR_MS, NATIONAL, make_world
+from tests.contracts.world import BANK, GUIZHOU, HOUR_MS, NATIONAL, list_events, make_world
 
 TWO_CARDS_AN_HOUR = 2 * PRICE
 
@@ -25,10 +25,6 @@ TWO_CARDS_AN_HOUR = 2 * PRICE
 @pytest.fixture
 def trade() -> Trade:
     return Trade()
-
-
-def events(results: object) -> list[str]:
-    return [event["type"] for result in results for event in result.events]  # type: ignore[attr-defined]
 
 
 def test_a_whole_life(trade: Trade) -> None:
@@ -49,12 +45,12 @@ def test_a_whole_life(trade: Trade) -> None:
     assert trade.record["billed_micro_yuan"] == 2 * TWO_CARDS_AN_HOUR
 
     ended = world.wait(2 * HOUR_MS)
-    assert events(ended) == ["lease.ended"]
+    assert list_events(*ended) == ["lease.ended"]
     assert (trade.record["state"], trade.record["reason"]) == ("settling", "completed")
     assert trade.allocated == 0
     trade.agree(2)
     last = trade.agree(3)
-    assert [event["type"] for event in last.events] == [
+    assert list_events(last) == [
         "metering.agreed",
         "lease.refunded",
         "lease.closed",
@@ -77,7 +73,7 @@ def test_not_activated_in_time(trade: Trade) -> None:
     trade.make_offer()
     trade.take()
     results = trade.world.wait(VERSION_1["activation_timeout_ms"])
-    assert events(results) == ["lease.refunded", "lease.failed"]
+    assert list_events(*results) == ["lease.refunded", "lease.failed"]
     assert (trade.record["state"], trade.record["reason"]) == ("failed", "not-dispatched")
     assert trade.money == (10_000 * YUAN, 0, 0)
     assert trade.allocated == 0
@@ -107,7 +103,7 @@ def test_an_outage_decides_nothing(trade: Trade) -> None:
     trade.make_offer()
     trade.take()
     results = trade.world.outage(8 * VERSION_1["activation_timeout_ms"])
-    assert events(results) == ["clock.gap"]
+    assert list_events(*results) == ["clock.gap"]
     assert trade.record["state"] == "matched"
     trade.dispatch()
     trade.activate()
@@ -118,7 +114,7 @@ def test_an_outage_longer_than_the_window_is_nobodys_fault(trade: Trade) -> None
     trade.make_offer()
     trade.take(seconds=3600)
     results = trade.world.outage(3_600_000 + VERSION_1["activation_timeout_ms"])
-    assert events(results) == ["clock.gap", "lease.refunded", "lease.failed"]
+    assert list_events(*results) == ["clock.gap", "lease.refunded", "lease.failed"]
     assert trade.record["reason"] == "window-over"
     assert trade.allocated == 0
 
@@ -166,7 +162,7 @@ def test_refusals(trade: Trade) -> None:
     assert trade.money == (10_000 * YUAN, 0, 0)
     assert trade.delivery == (0, 0)
     results = world.wait(VERSION_1["refusal_answer_window_ms"])
-    assert events(results) == ["lease.failed"]
+    assert list_events(*results) == ["lease.failed"]
     assert (trade.record["state"], trade.record["reason"]) == ("failed", "refused")
     assert trade.delivery == (0, 1)
     assert check_invariants(world.state) == []
@@ -184,7 +180,7 @@ def test_a_refusal_that_is_contradicted_is_no_fault(trade: Trade) -> None:
     assert result.events[0]["data"]["evidence"] == bytes(32)
     assert (trade.record["state"], trade.record["reason"]) == ("failed", "refusal-contradicted")
     assert trade.record["closed_by"] == CONSUMER
-    assert events(world.wait(VERSION_1["refusal_answer_window_ms"])) == []
+    assert list_events(*world.wait(VERSION_1["refusal_answer_window_ms"])) == []
     assert trade.delivery == (0, 0)
     assert trade.money == (10_000 * YUAN, 0, 0)
 
@@ -287,7 +283,7 @@ def test_missing_receipts_are_given_up(trade: Trade) -> None:
     world = trade.world
     world.do("lease.close", CONSUMER, lease=trade.lease, note="", reason="finished")
     results = world.wait(VERSION_1["settlement_window_ms"])
-    assert events(results) == ["lease.unmetered", "lease.refunded", "lease.closed"]
+    assert list_events(*results) == ["lease.unmetered", "lease.refunded", "lease.closed"]
     assert trade.money == (10_000 * YUAN, 0, 0)
 
 

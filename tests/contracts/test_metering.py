@@ -9,7 +9,7 @@ from contracts.life import compute_terminal
 from contracts.receipt import LIFE, MAX_OPEN, MAX_SETTLED, Settled
 from contracts.rules import VERSION_1
 from tests.contracts.trade import CONSUMER, PRICE, PROVIDER, ROOT_OF_SAMPLES, YUAN, Trade
-from tests.contracts.world import HOUR_MS, make_world
+from tests.contracts.world import HOUR_MS, list_events, make_world
 
 FULL = 2_000 * 3_600
 BILL = 2 * PRICE
@@ -25,8 +25,7 @@ def test_silence_is_agreement(trade: Trade) -> None:
     trade.submit(0)
     assert trade.record["billed_micro_yuan"] == 0
     results = trade.world.wait(VERSION_1["countersign_window_ms"])
-    types = [event["type"] for result in results for event in result.events]
-    assert types == ["lease.ended", "metering.deemed"]
+    assert list_events(*results) == ["lease.ended", "metering.deemed"]
     assert trade.record["open"] == []
     assert trade.record["billed_micro_yuan"] == BILL
     assert trade.record["receipt"]["state"] == "deemed"

@@ -3,7 +3,6 @@
 import pytest
 
 from contracts import machine
-from contracts.context import Context, Scope
 from contracts.errors import FoundingError
 from contracts.founding import compute_initial_records
 from contracts.rules import (
@@ -18,14 +17,7 @@ from contracts.rules import (
     load_version,
     make_rules_key,
 )
-from ledger.state import Layer
-from tests.contracts.world import GENESIS_HASH, FakeTrail, World, make_founding
-
-
-def look(world: World) -> Context:
-    rules = load_current(world.state, world.height)
-    scope = Scope(world.height, world.time_ms, world.time_ms, GENESIS_HASH, rules, FakeTrail(0))
-    return Context(scope, Layer(world.state), 0, GENESIS_HASH, ())
+from tests.contracts.world import World, make_founding
 
 
 def test_the_first_version_is_in_force_from_the_start(world: World) -> None:
@@ -35,7 +27,7 @@ def test_the_first_version_is_in_force_from_the_start(world: World) -> None:
 
 
 def test_each_version_is_in_force_from_its_height(world: World) -> None:
-    ctx = look(world)
+    ctx = world.look()
     apply_version(ctx, {"hold_epochs": 3}, 10, "ballot-a")
     apply_version(ctx, {"meter_epoch_ms": 60_000}, 20, "ballot-b")
     world.state.apply(ctx.layer)
@@ -51,13 +43,13 @@ def test_each_version_is_in_force_from_its_height(world: World) -> None:
     # A version is a change of the last one, in force already or not.
     assert load_current(state, 20)["hold_epochs"] == 3
     assert load_current(state, 20)["meter_epoch_ms"] == 60_000
-    assert load_version(look(world), 1)["hold_epochs"] == VERSION_1["hold_epochs"]
+    assert load_version(world.look(), 1)["hold_epochs"] == VERSION_1["hold_epochs"]
     assert world.value(make_rules_key(3))["ballot"] == "ballot-b"
     assert state.derived == machine.rebuild_derived(state)
 
 
 def test_a_block_executes_under_the_rules_of_its_height(world: World) -> None:
-    ctx = look(world)
+    ctx = world.look()
     apply_version(ctx, {}, 2, "")
     world.state.apply(ctx.layer)
     for version in (1, 2):

@@ -5,7 +5,7 @@ from contracts.security import make_count_key
 from tests.contracts.failures.security import grade, resolved, step
 from tests.contracts.public import report_incident
 from tests.contracts.trade import Trade, find_object
-from tests.contracts.world import GUIZHOU
+from tests.contracts.world import GUIZHOU, list_events
 
 WINDOW_MS = VERSION_1["incident_window_ms"]
 
@@ -26,8 +26,7 @@ def test_an_incident_is_graded_contained_and_resolved() -> None:
 def test_what_is_not_contained_in_time_is_overdue_once() -> None:
     trade = Trade()
     name, world = report_incident(trade), trade.world
-    events = [event for result in world.wait(WINDOW_MS) for event in result.events]
-    assert [event["type"] for event in events] == ["security.overdue"]
+    assert list_events(*world.wait(WINDOW_MS)) == ["security.overdue"]
     assert world.wait(WINDOW_MS) == []
     world.do("security.contain", GUIZHOU, **step(name))
     assert find_object(world, name)["overdue"] == 1

@@ -29,7 +29,7 @@ from tests.contracts.trade import (
     make_descriptor,
     make_needs,
 )
-from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, make_world
+from tests.contracts.world import BEIJING, END_MS, GUIZHOU, HOUR_MS, list_events, make_world
 
 RETRY_MS = VERSION_1["selection_retry_ms"]
 OTHER = compose_code("P", "110100", "0A003", "I")
@@ -82,7 +82,7 @@ def test_the_block_makes_the_lease(trade: Trade) -> None:
     before = trade.world.balance(CONSUMER)
     demand = select(trade, budget_micro_yuan=500 * YUAN)
     (result,) = trade.world.block()
-    assert [event["type"] for event in result.events] == ["lease.matched", "market.demand_met"]
+    assert list_events(result) == ["lease.matched", "market.demand_met"]
     assert result.events[0]["data"]["way"] == "selection"
     (lease,) = find_leases(trade, demand)
     assert (lease["offer"], lease["units"], lease["state"]) == (offer, 3_000, "matched")

@@ -13,7 +13,7 @@ from contracts.service import (
 from ledger.codec import Value
 from tests.contracts.public import announce, entry_data, notice_data
 from tests.contracts.trade import Trade, find_object
-from tests.contracts.world import BUREAU, GUIZHOU, HOUR_MS
+from tests.contracts.world import BUREAU, GUIZHOU, HOUR_MS, list_events
 
 
 def test_an_entry_is_listed_written_anew_delisted_and_listed_again() -> None:
@@ -35,9 +35,7 @@ def test_a_notice_ends_by_itself() -> None:
     notice = announce(trade, BUREAU)
     assert trade.world.state.get_derived(make_notice_count_key(BUREAU)) == 1
     results = trade.world.wait(HOUR_MS)
-    assert [event["type"] for result in results for event in result.events] == [
-        "service.notice_expired"
-    ]
+    assert list_events(*results) == ["service.notice_expired"]
     assert find_object(trade.world, notice)["state"] == "expired"
     assert trade.world.state.get_derived(make_notice_count_key(BUREAU)) is None
 

@@ -7,9 +7,10 @@ from typing import Any
 from contracts import machine
 from contracts.account import ACCOUNTS
 from contracts.call import STANDING_FAILURES
+from contracts.context import Context, Scope
 from contracts.founding import Founder, Founding, compute_initial_records
 from contracts.registry import CALLS, DUE, find_table, rebuild_derived
-from contracts.rules import VERSION_1
+from contracts.rules import VERSION_1, load_current
 from contracts.standing import Identity, make_identity_key
 from contracts.table import get_last_field
 from ledger.code import compose_code
@@ -142,6 +143,11 @@ def make_state_root(height: int) -> Digest:
     return sha256(b"state %d" % height)
 
 
+def list_events(*results: Result) -> list[str]:
+    """The types of the events of some results."""
+    return [event["type"] for result in results for event in result.events]
+
+
 def check_declared(kind: str, result: Result) -> None:
     """A call fails and speaks only as its declaration says."""
     assert len(result.encode()) < 1 << 20
@@ -175,7 +181,7 @@ def check_indexed(result: Result, signers: Sequence[str]) -> None:
         holds_money = table is not None and table.money is not None
         if holds_money and (result.events or key.startswith(ACCOUNTS.prefix)):
             name = get_last_field(key)
-            assert name in about, (name, [event["type"] for event in result.events])
+            assert name in about, (name, list_events(result))
 
 
 @dataclass
@@ -259,6 +265,13 @@ class World:
         for key, value in items:
             self.state.records[key] = Record(value, 1, self.height, 0, 0, b"")
         self.state.derived = rebuild_derived(self.state)
+
+    def look(self) -> Context:
+        """A context of its own on the state, as in the next block, which nobody commits."""
+        trail = FakeTrail(self.height, self.silent)
+        rules = load_current(self.state, self.height + 1)
+        scope = Scope(self.height + 1, self.time_ms, self.time_ms, GENESIS_HASH, rules, trail)
+        return Context(scope, Layer(self.state), 0, GENESIS_HASH, ())
 
     def value(self, key: bytes) -> Any:
         """The value of a record."""

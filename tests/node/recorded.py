@@ -85,7 +85,6 @@ class RecordedWorld(World):
     def block(self, *transactions: Transaction, after_ms: int = 1000) -> list[Result]:
         results = super().block(*transactions, after_ms=after_ms)
         state: Any = self.state
-        assert self.layer is not None
         state.add(self.layer, self.time_ms, transactions, results)
         return results
 
