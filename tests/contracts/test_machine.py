@@ -1,5 +1,7 @@
 """The machine: order, bounds, clocks, folds, and the same answer every time."""
 
+from copy import deepcopy
+
 from contracts import machine
 from contracts.account import make_account_key
 from contracts.invariants import check_invariants
@@ -7,7 +9,7 @@ from contracts.machine import CLOCK_KEY, MAX_DUE_ITEMS
 from ledger.codec import Value
 from ledger.crypto import sha256
 from ledger.record import make_key
-from ledger.state import Layer
+from ledger.state import Layer, Reader
 from tests.contracts.trade import CONSUMER, PROVIDER, RESOURCE, YUAN, Trade, make_descriptor
 from tests.contracts.world import (
     BEIJING,
@@ -186,8 +188,9 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
     trade = Trade().set_up()
     world = trade.world
     trade.make_offer()
-    reader: object = world.state
+    reader: Reader = world.state
     layers: list[Layer] = []
+    twin = deepcopy(world.state)
     take = trade.take_data()
     for number in range(1, 4):
         block = machine.BlockInput(
@@ -198,12 +201,22 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
             GENESIS_HASH,
             FakeTrail(world.height),
         )
-        output = machine.execute_block(reader, block)  # type: ignore[arg-type]
+        output = machine.execute_block(reader, block)
         assert output.results[0].code == "ok"
         layers.append(output.layer)
         reader = output.layer
+        applied = machine.execute_block(twin, block)
+        twin.apply(applied.layer)
+        assert [item.encode() for item in output.results] == [
+            item.encode() for item in applied.results
+        ]
     for layer in layers:
         world.state.apply(layer)
+    records, expected = (
+        [(key, record.encode()) for key, record in state.scan(b"")] for state in (world.state, twin)
+    )
+    assert records == expected
+    assert world.state.derived == twin.derived
     assert check_invariants(world.state) == []
     world.time_ms += 3000
     assert trade.allocated == 6_000

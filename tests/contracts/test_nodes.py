@@ -2,11 +2,13 @@
 
 import pytest
 
+from consensus.validators import ValidatorSet
 from contracts import machine
 from contracts.invariants import check_invariants
 from contracts.nodes import LIFE, NODES, compute_quorum
 from contracts.rules import VERSION_1
 from ledger.codec import Value
+from ledger.crypto import sha256
 from ledger.result import Result
 from tests.contracts.failures.cases import SUSPENSION
 from tests.contracts.newcomer import HEBEI, INDUSTRY_NODE, admit, connection, declare
@@ -173,7 +175,8 @@ def test_who_comes_back_counts_as_a_member_and_not_as_alive(world: World) -> Non
 
 @pytest.mark.parametrize(("n", "quorum"), [(1, 1), (4, 3), (5, 4), (6, 5), (7, 5), (34, 23)])
 def test_the_quorum_is_that_of_consensus(n: int, quorum: int) -> None:
-    assert compute_quorum(n) == quorum == n - (n - 1) // 3
+    keys = [(f"R{place:02}", sha256(b"%d" % place)) for place in range(n)]
+    assert compute_quorum(n) == quorum == ValidatorSet(keys).quorum
 
 
 def test_retired_is_for_ever() -> None:

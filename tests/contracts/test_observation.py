@@ -26,14 +26,16 @@ def test_observers_stand_beside_both_sides(trade: Trade) -> None:
     money = trade.money
     observe(trade, GUIZHOU, 0, 100)
     assert len(world.layer.records) == 2
+    assert trade.money == money
     trade.agree(0)
+    money = trade.money
     observe(trade, AUDITOR, 0, 200)
     keys = [key for key, _ in world.state.scan(OBSERVATIONS.make_key(trade.lease))]
     assert keys == sorted(make_observation_key(trade.lease, 0, who) for who in (GUIZHOU, AUDITOR))
     record = world.value(make_observation_key(trade.lease, 0, AUDITOR))
     assert (record["used_unit_seconds"], record["resource"]) == (200, RESOURCE)
     assert record["ends_ms"] - record["starts_ms"] == HOUR_MS
-    assert trade.money[0] == money[0]
+    assert trade.money == money
     assert trade.delivery == (1, 0)
     assert check_invariants(world.state) == []
 

@@ -31,7 +31,7 @@ def count_leases(trade: Trade) -> int:
 
 
 def test_a_policy_is_set_anew(trade: Trade) -> None:
-    trade.set_policy(attestors=["M", "R", "M"][:2], sla_class=1)
+    trade.set_policy(attestors=["M", "R"], sla_class=1)
     policy = trade.world.value(POLICIES.make_key(INDUSTRY))
     assert (policy["attestors"], policy["sla_class"]) == (["M", "R"], 1)
 

@@ -48,6 +48,6 @@ def test_a_publication_changes_one_record() -> None:
 )
 def test_publications_have_bounds(changes: dict[str, object]) -> None:
     trade = Trade()
-    with pytest.raises(CallError):
-        data = statistic_data(trade, **changes)
+    data = statistic_data(trade, **changes)
+    with pytest.raises(CallError, match=next(iter(changes))):
         check_call(trade.world.make("statistics.publish", GUIZHOU, **data))
