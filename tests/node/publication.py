@@ -7,6 +7,7 @@ from ledger.transaction import Transaction
 from node.past import read_past
 from node.statistics import compute_statistic
 from tests.contracts.public import entry_data
+from tests.node.api.fake import StorePeer
 from tests.node.stage import Stage
 
 QUERY = "service-1"
@@ -19,6 +20,11 @@ class Publication:
     stage: Stage
     right: str
     wrong: str
+
+    @property
+    def peer(self) -> StorePeer:
+        """A peer that has the store."""
+        return StorePeer(self.stage.genesis, self.stage.store, self.node)
 
     @property
     def node(self) -> str:

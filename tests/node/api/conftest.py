@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from node.api.app import make_application
 from node.api.limits import Limits
-from tests.node.api.fake import FakePeer
+from tests.node.api.fake import FakePeer, make_chain
 from tests.node.api.web import Web
 
 LIMITS = Limits(
@@ -26,7 +26,7 @@ LIMITS = Limits(
 
 @pytest.fixture
 async def peer(tmp_path: Path) -> AsyncIterator[FakePeer]:
-    peer = FakePeer(tmp_path)
+    peer = FakePeer(make_chain(tmp_path))
     yield peer
     peer.store.close()
 

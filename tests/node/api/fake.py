@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import LedgerError
+from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
 from ledger.primitives import Code, Digest
 from ledger.record import make_key
+from ledger.store import Store
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import Refused
 from node.port import Phase, Readiness, Status
@@ -18,29 +20,28 @@ CODE = REGIONS[0]
 PRICE = make_key("price", "gpu")
 
 
-class FakePeer:
-    """What `node.port.Peer` asks for, over a real store."""
+def make_chain(folder: Path) -> Chain:
+    """A chain on a disk, with a record for each founder."""
+    records = [(make_key("founder", code), {"n": n}) for n, code in enumerate(REGIONS)]
+    return Chain(LevelDb(folder / "store"), records=records)
 
-    def __init__(self, folder: Path) -> None:
-        self.chain = Chain(
-            LevelDb(folder / "store"),
-            records=[(make_key("founder", code), {"n": n}) for n, code in enumerate(REGIONS)],
-        )
-        self.genesis = self.chain.genesis
-        self.code: str = CODE
-        self.store = self.chain.store
+
+class StorePeer:
+    """What `node.port.Peer` asks for, over the store of anybody."""
+
+    def __init__(self, genesis: Genesis, store: Store, code: str = CODE) -> None:
+        self.genesis = genesis
+        self.code = code
+        self.store = store
         self.pending: dict[Digest, Transaction] = {}
         self.invalid: dict[Digest, Status] = {}
-        self.refusal: Refused | None = None
-        self.reasons: tuple[str, ...] = ()
-        self.submitted: list[bytes] = []
+        self.reasons: tuple[str, ...] = ()  # why it is not ready
         self._grew = asyncio.Event()
 
     # --- the port
 
     async def submit(self, raws: Sequence[bytes]) -> list[Status | Refused]:
-        self.submitted += raws
-        return [self._take(raw) for raw in raws]
+        raise NotImplementedError("what others made is only read")
 
     def get_status(self, id_: Digest) -> Status | None:
         if id_ in self.invalid:
@@ -77,7 +78,19 @@ class FakePeer:
     def render_metrics(self) -> bytes:
         return b"suanlian_height 1\n"
 
-    # --- what tests do with it
+
+class FakePeer(StorePeer):
+    """A peer that makes the blocks of its store, when it is told to."""
+
+    def __init__(self, chain: Chain, code: str = CODE) -> None:
+        super().__init__(chain.genesis, chain.store, code)
+        self.chain = chain
+        self.refusal: Refused | None = None
+        self.submitted: list[bytes] = []
+
+    async def submit(self, raws: Sequence[bytes]) -> list[Status | Refused]:
+        self.submitted += raws
+        return [self._take(raw) for raw in raws]
 
     def make(self, puts: Sequence[tuple[bytes, Any]] = (), **how: Any) -> Transaction:
         """A signed transaction that writes records, or fails when it has none."""

@@ -15,12 +15,12 @@ from tests.contracts.trade import CONSUMER, PROVIDER, YUAN, Trade
 from tests.contracts.world import BANK, HOUR_MS
 from tests.ledger.chain import make_genesis
 from tests.node.api.conftest import LIMITS
-from tests.node.api.fake import FakePeer
+from tests.node.api.fake import StorePeer
 from tests.node.api.web import Web, check_problem
 from tests.node.recorded import RecordedWorld, make_recorded_world
 
 
-class TradingPeer(FakePeer):
+class TradingPeer(StorePeer):
     """A peer that has the store of a small world in which one lease was paid."""
 
     def __init__(self) -> None:
@@ -29,13 +29,8 @@ class TradingPeer(FakePeer):
         trade.world.wait(HOUR_MS)
         trade.agree(0)
         assert isinstance(trade.world, RecordedWorld)
+        super().__init__(make_genesis(), trade.world.store)
         self.trade = trade
-        self.world = trade.world
-        self.genesis = make_genesis()
-        self.code = "N"
-        self.store = trade.world.store
-        self.pending, self.invalid = {}, {}
-        self.reasons = ()
 
 
 @pytest.fixture(scope="module")

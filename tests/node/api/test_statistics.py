@@ -15,20 +15,8 @@ from node.api.limits import Limits
 from node.client.statistic import compute_result_digest
 from node.past import PastState
 from node.statistics import Pace
-from tests.node.api.fake import FakePeer
 from tests.node.api.web import Web, check_problem
 from tests.node.publication import QUERY, Publication, make_publication
-
-
-class StagePeer(FakePeer):
-    """A peer that has the store of a publication."""
-
-    def __init__(self, publication: Publication) -> None:
-        self.genesis = publication.stage.genesis
-        self.code = publication.node
-        self.store = publication.stage.store
-        self.pending, self.invalid = {}, {}
-        self.reasons = ()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +26,7 @@ def publication() -> Publication:
 
 @pytest.fixture
 async def web(publication: Publication) -> AsyncIterator[Web]:
-    app = make_application(StagePeer(publication), Limits(statistics_age_s=0.0))
+    app = make_application(publication.peer, Limits(statistics_age_s=0.0))
     async with TestClient(TestServer(app)) as client:
         yield Web(client)
 
@@ -105,7 +93,7 @@ async def test_requests_for_the_same_share_one_computation(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = Counted(monkeypatch)
-    app = make_application(StagePeer(publication), Limits(statistics_age_s=60.0))
+    app = make_application(publication.peer, Limits(statistics_age_s=60.0))
     async with TestClient(TestServer(app)) as client:
         web = Web(client)
         asked = [asyncio.create_task(web.get(f"/v1/statistics/{QUERY}")) for _ in range(3)]
@@ -125,7 +113,7 @@ async def test_a_computation_outlives_who_asked_but_not_the_peer(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = Counted(monkeypatch)
-    app = make_application(StagePeer(publication), Limits())
+    app = make_application(publication.peer, Limits())
     async with TestClient(TestServer(app)) as client:
         web = Web(client)
         asked = asyncio.create_task(web.get(f"/v1/statistics/{QUERY}"))
@@ -144,6 +132,6 @@ async def test_a_query_that_takes_too_long_is_given_up(
     publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Counted(monkeypatch)
-    app = make_application(StagePeer(publication), Limits(statistics_timeout_s=0.02))
+    app = make_application(publication.peer, Limits(statistics_timeout_s=0.02))
     async with TestClient(TestServer(app)) as client:
         check_problem(await Web(client).get(f"/v1/statistics/{QUERY}"), 400, "too-many")

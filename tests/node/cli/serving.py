@@ -5,38 +5,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiohttp import web
-
-from node.api.app import make_application
 from node.api.limits import Limits
+from node.api.server import ApiServer
 from node.port import Peer
 
 
 @contextmanager
-def serve(peer: Peer) -> Iterator[str]:
+def serve(peer: Peer, limits: Limits | None = None) -> Iterator[str]:
     """The URL at which the peer answers, until the end."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-    runner = web.AppRunner(make_application(peer, Limits()))
-    found: list[str] = []
-
-    async def start() -> None:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        found.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        ready.set()
-
-    def run() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=run)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        assert ready.wait(10)
-        yield found[0]
+        server = ApiServer(peer, "127.0.0.1", 0, limits)
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+        yield f"http://127.0.0.1:{server.port}"
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+        loop.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.chain import NATIONAL, REGIONS, Chain
+from tests.ledger.chain import NATIONAL, REGIONS
 from tests.node.api.fake import FakePeer
 from tests.node.cli.conftest import Suanlian
 from tests.node.cli.serving import serve
@@ -21,12 +21,7 @@ class EvidencePeer(FakePeer):
 
     def __init__(self) -> None:
         self.evidence = make_evidence()
-        self.chain: Chain = self.evidence.chain
-        self.genesis = self.chain.genesis
-        self.code = REGIONS[0]
-        self.store = self.chain.store
-        self.pending, self.invalid = {}, {}
-        self.reasons = ()
+        super().__init__(self.evidence.chain)
 
 
 PEER = EvidencePeer()

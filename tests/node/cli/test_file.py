@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.record import make_key
-from tests.ledger.chain import REGIONS, Chain
+from tests.ledger.chain import Chain
 from tests.node.api.fake import FakePeer
 from tests.node.cli.conftest import Suanlian
 from tests.node.cli.serving import serve
@@ -34,11 +34,8 @@ class ApplicationPeer(FakePeer):
     def __init__(self) -> None:
         first = {"materials": [make_material(b"another", 7), make_material(PLAN, len(PLAN))]}
         wrong = {"materials": [make_material(EVIDENCE, 1)]}
-        self.chain = Chain(
-            records=[(APPLICATION, first), (make_key("application", "application-2"), wrong)]
-        )
-        self.genesis, self.store, self.code = self.chain.genesis, self.chain.store, REGIONS[0]
-        self.pending, self.invalid, self.reasons = {}, {}, ()
+        second = make_key("application", "application-2")
+        super().__init__(Chain(records=[(APPLICATION, first), (second, wrong)]))
         digest = hashlib.sha256(EVIDENCE).digest()
         self.chain.extend([self.make([(LEASE, {"open": [{"evidence": digest}]})])])
         self.chain.extend([self.make([(LEASE, {"open": []})])])

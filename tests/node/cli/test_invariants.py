@@ -5,24 +5,20 @@ from collections.abc import Iterator
 import pytest
 
 from ledger import codec
-from tests.node.api.fake import FakePeer
+from tests.node.api.fake import StorePeer
 from tests.node.cli.conftest import Suanlian
 from tests.node.cli.serving import serve
 from tests.node.network import run_network
 
 
-class NetworkPeer(FakePeer):
+class NetworkPeer(StorePeer):
     """A peer that has the store of a network."""
 
     def __init__(self) -> None:
         network = run_network()
         process = network.processes[0]
-        self.genesis = network.population.genesis
-        self.code = process.code
-        self.store = process.replica.store
+        super().__init__(network.population.genesis, process.replica.store, process.code)
         self.disk = process.store_disk
-        self.pending, self.invalid = {}, {}
-        self.reasons = ()
 
 
 PEER = NetworkPeer()

@@ -1,17 +1,13 @@
 """`suanlian service` against the API of a peer whose nodes have something to show."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from node.api.limits import Limits
-from node.api.server import ApiServer
 from tests.contracts.public import DOCUMENT, MESSAGE, entry_data, pool_data
-from tests.node.api.test_statistics import StagePeer
 from tests.node.cli.conftest import Suanlian
+from tests.node.cli.serving import serve
 from tests.node.publication import Publication
 from tests.node.stage import Stage
 
@@ -71,18 +67,8 @@ def shown() -> Shown:
 
 @pytest.fixture(scope="module")
 def url(shown: Shown) -> Iterator[str]:
-    """The API on a loop in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    peer = StagePeer(Publication(shown.stage, "", ""))
-    server = ApiServer(peer, "127.0.0.1", 0, Limits())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    yield f"http://127.0.0.1:{server.port}"
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with serve(Publication(shown.stage, "", "").peer) as url:
+        yield url
 
 
 @pytest.mark.parametrize("what", ["directory", "notices", "cases", "incidents", "pools"])

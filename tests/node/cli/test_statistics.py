@@ -1,20 +1,14 @@
 """`suanlian statistics` and `audit statistic` against a peer that has publications."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from contracts.registry import CALLS
 from contracts.views import QUERIES
 from ledger.transaction import decode_transaction
-from node.api.app import make_application
-from node.api.limits import Limits
-from node.api.server import ApiServer
 from node.cli import statistics
 from node.client.statistic import compute_result_digest
 from node.keys import Role, save_key
@@ -22,42 +16,21 @@ from node.past import read_past
 from node.statistics import compute_statistic
 from tests.ledger import chain
 from tests.ledger.chain import REGIONS, key_of
-from tests.node.api.test_statistics import StagePeer
+from tests.node.api.fake import make_chain
 from tests.node.cli.conftest import Suanlian
+from tests.node.cli.serving import serve
 from tests.node.cli.test_tx import QuickPeer, execute
 from tests.node.publication import QUERY, make_publication
 
 PUBLICATION = make_publication()
-PEER = StagePeer(PUBLICATION)
+PEER = PUBLICATION.peer
 HASH = PEER.genesis.hash.hex()
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The API on a thread, because the command line waits for each answer."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-    runner = web.AppRunner(make_application(PEER, Limits()))
-    found: list[str] = []
-
-    async def start() -> None:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        found.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        ready.set()
-
-    def serve() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(10)
-    yield found[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    with serve(PEER) as url:
+        yield url
 
 
 def test_queries_are_listed(ask: Callable[..., Any], url: str, suanlian: Suanlian) -> None:
@@ -128,17 +101,9 @@ def test_it_is_computed_here_from_a_store(
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[QuickPeer, str]]:
     """A peer that takes whatever is signed, and where it is found."""
     monkeypatch.setattr(chain, "_execute", execute)
-    peer = QuickPeer(tmp_path)
-    loop = asyncio.new_event_loop()
-    server = ApiServer(peer, "127.0.0.1", 0, Limits())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    yield peer, f"http://127.0.0.1:{server.port}"
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    peer = QuickPeer(make_chain(tmp_path))
+    with serve(peer) as url:
+        yield peer, url
     peer.store.close()
 
 

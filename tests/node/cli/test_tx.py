@@ -1,8 +1,6 @@
 """`suanlian tx`, against a peer whose blocks hold what it is given."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from ledger.primitives import Digest
 from ledger.result import Result
 from ledger.state import Layer
 from ledger.transaction import Transaction, key_signer
-from node.api.server import ApiServer
 from node.cli.remote import read_signers
 from node.cli.values import read_data
 from node.client.parts import read_draft
@@ -25,8 +22,9 @@ from node.port import Status
 from tests.ledger import chain
 from tests.ledger.chain import key_of
 from tests.node.api.conftest import LIMITS
-from tests.node.api.fake import FakePeer
+from tests.node.api.fake import FakePeer, make_chain
 from tests.node.cli.conftest import Suanlian
+from tests.node.cli.serving import serve
 
 Ask = Callable[..., Any]
 PAYER = compose_code("U", "520100", "00020")
@@ -57,24 +55,15 @@ def execute(layer: Layer, height: int, index: int, transaction: Transaction) -> 
 @pytest.fixture
 def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickPeer]:
     monkeypatch.setattr(chain, "_execute", execute)
-    peer = QuickPeer(tmp_path)
+    peer = QuickPeer(make_chain(tmp_path))
     yield peer
     peer.store.close()
 
 
 @pytest.fixture
 def url(peer: QuickPeer) -> Iterator[str]:
-    """The peer's API on a loop in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    server = ApiServer(peer, "127.0.0.1", 0, LIMITS)
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    yield f"http://127.0.0.1:{server.port}"
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with serve(peer, LIMITS) as url:
+        yield url
 
 
 @pytest.fixture

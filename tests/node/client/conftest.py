@@ -7,12 +7,12 @@ import pytest
 
 from node.api.server import ApiServer
 from tests.node.api.conftest import LIMITS
-from tests.node.api.fake import FakePeer
+from tests.node.api.fake import FakePeer, make_chain
 
 
 @pytest.fixture
 async def peer(tmp_path: Path) -> AsyncIterator[FakePeer]:
-    peer = FakePeer(tmp_path)
+    peer = FakePeer(make_chain(tmp_path))
     yield peer
     peer.store.close()
 
