@@ -7,9 +7,7 @@ import pytest
 
 from contracts import machine
 from contracts.registry import DERIVED
-from devnet.simulator.faults import Faults
-from devnet.simulator.kernel import MS, SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger import schema
 from ledger.block import decode_header
 from ledger.genesis import Genesis
@@ -18,11 +16,11 @@ from ledger.store import Store
 from ledger.trail import Trail
 from ledger.transaction import decode_transaction
 from node.epochs import find_validators
-from node.mempool import MempoolLimits
 from node.past import PastError, read_past
 from node.trail import extend_trail
 from tests.ledger.chain import REGIONS
 from tests.node.evidence import make_chain
+from tests.node.network import run_network
 
 KEYS = [make_key("toy", name) for name in ("a", "b", "c", "d", "e")]
 
@@ -30,20 +28,7 @@ KEYS = [make_key("toy", name) for name in ("a", "b", "c", "d", "e")]
 @pytest.fixture(scope="module")
 def network() -> Simulation:
     """A network that traded for a few seconds."""
-    plan = Plan(
-        n=4,
-        observers=0,
-        faults=Faults(),
-        fire_us=2 * SECOND,
-        pause_us=200 * MS,
-        rotations=1,
-        is_real=True,
-        is_encoded=False,
-        limits=MempoolLimits(),
-    )
-    simulation = Simulation(11, plan)
-    simulation.run()
-    return simulation
+    return run_network(seed=11, observers=0, rotations=1)
 
 
 @pytest.fixture(scope="module")

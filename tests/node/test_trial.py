@@ -1,7 +1,5 @@
 """Rules on trial: what the last blocks of a network would have made of other rules."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from contracts.rules import load_current, load_last, make_rules_key
@@ -26,7 +24,7 @@ def genesis(network: Simulation) -> Genesis:
 
 
 @pytest.fixture(scope="module")
-def store(network: Simulation) -> Iterator[Store]:
+def store(network: Simulation) -> Store:
     return network.processes[0].replica.store
 
 
