@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.table import make_object_key
 from contracts.views import QUERIES, compute_digest
 from node.past import read_past
 from node.statistics import PIECE, Pace, PacedState, StatisticError, compute_statistic, find_query
@@ -69,14 +70,19 @@ def test_a_pace_changes_no_result(name: str) -> None:
 
 
 def test_a_paced_state_reads_like_the_state() -> None:
-    store = make_publication().stage.store
+    publication = make_publication()
+    store = publication.stage.store
     past = read_past(store, store.height)
     paced = PacedState(past, Pace(60.0))
     key, _ = next(past.scan(b"account\x00"))
     assert paced.find_predecessor(key) == past.find_predecessor(key)
-    for key, value in past.scan_derived(b"object\x00"):
-        assert paced.get_derived(key) == value
-    assert list(paced.scan_derived(b"object\x00")) == list(past.scan_derived(b"object\x00"))
+    objects = list(past.scan_derived(b"object\x00"))
+    assert {name for name, _ in objects} >= {
+        make_object_key(name) for name in (publication.right, publication.wrong)
+    }
+    assert [(key, paced.get_derived(key)) for key, _ in objects] == objects
+    assert list(paced.scan_derived(b"object\x00")) == objects
+    assert list(paced.scan_derived(b"object\x00", objects[0][0])) == objects[1:]
 
 
 def test_an_unknown_query_is_said() -> None:
