@@ -278,6 +278,7 @@ def _emit(ctx: Context, type_: str, name: str, case: Case, **data: Value) -> Non
 
 _ANYONE = Role("whoever has an identity", "NRIAPUMS")
 _NODE = Role("node", "NRI")
+_ANY_STANDING = (*OLD_BUSINESS, "inactive")  # who may not act needs help most
 _KNOWN = {
     "unknown-case": "the case exists",
     "not-party": "the signer is of the side whose step it is",
@@ -296,7 +297,7 @@ CALLS = (
         handler=open_case,
         changes="the case; the opener's account",
         events=("help.opened",),
-        tolerates=(*OLD_BUSINESS, "inactive"),
+        tolerates=_ANY_STANDING,
     ),
     Call(
         kind="help.answer",
@@ -307,7 +308,7 @@ CALLS = (
         handler=answer,
         changes="the case; the node's account",
         events=("help.answered",),
-        tolerates=(*OLD_BUSINESS, "inactive"),
+        tolerates=_ANY_STANDING,
     ),
     Call(
         kind="help.ask",
@@ -318,7 +319,7 @@ CALLS = (
         handler=ask,
         changes="the case; the opener's account",
         events=("help.asked",),
-        tolerates=(*OLD_BUSINESS, "inactive"),
+        tolerates=_ANY_STANDING,
     ),
     Call(
         kind="help.close",
@@ -333,7 +334,7 @@ CALLS = (
         handler=close,
         changes="the case; the actor's account",
         events=("help.closed",),
-        tolerates=(*OLD_BUSINESS, "inactive"),
+        tolerates=_ANY_STANDING,
     ),
 )
 

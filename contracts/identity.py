@@ -283,6 +283,12 @@ def _require_issued(ctx: Context, code: str) -> Identity:
 
 _ISSUER = Role("issuer (national or regional node)", "NR")
 _NEW_KEY = Role("key: of the new identity key", "k")
+_STATUS_FAILURES = {
+    "unknown-identity": "the code is registered",
+    "not-issuer": "the actor issued it or succeeds who did, or is the national node",
+    "needs-ballot": "it is no regional node that votes or is suspended from voting",
+    **STEP_FAILURES,
+}
 CALLS = (
     Call(
         kind="identity.register",
@@ -308,12 +314,7 @@ CALLS = (
         title="Stop the new business of an identity",
         payload=Suspend,
         signers=(_ISSUER,),
-        failures={
-            "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
-            "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            **STEP_FAILURES,
-        },
+        failures=_STATUS_FAILURES,
         handler=suspend,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.suspended",),
@@ -323,12 +324,7 @@ CALLS = (
         title="Lift a suspension",
         payload=Resume,
         signers=(_ISSUER,),
-        failures={
-            "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
-            "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            **STEP_FAILURES,
-        },
+        failures=_STATUS_FAILURES,
         handler=resume,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.active",),
@@ -338,12 +334,7 @@ CALLS = (
         title="End an identity for ever",
         payload=Revoke,
         signers=(_ISSUER,),
-        failures={
-            "unknown-identity": "the code is registered",
-            "not-issuer": "the actor issued it or succeeds who did, or is the national node",
-            "needs-ballot": "it is no regional node that votes or is suspended from voting",
-            **STEP_FAILURES,
-        },
+        failures=_STATUS_FAILURES,
         handler=revoke,
         changes="the identity, and its node if it has one; the actor's account",
         events=("identity.revoked",),
