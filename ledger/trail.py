@@ -37,8 +37,7 @@ class Trail:
     def extended(self, step: Step, members: tuple[str, ...]) -> "Trail":
         """The trail of a child."""
         assert not self.steps or step.height == self.steps[-1].height + 1
-        kept = self.steps if len(self.steps) < MAX_STEPS else self.steps[1 - MAX_STEPS :]
-        return Trail((*kept, step), members)
+        return Trail((*self.steps[1 - MAX_STEPS :], step), members)
 
     def is_live(self, code: str, blocks: int) -> bool:
         """Whether one of the last `blocks` blocks shows that somebody is alive."""
