@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ledger.store import Store
 from node.api.chain import Chain
 from node.api.limits import Limits
 from node.api.metrics import HttpMetrics
@@ -94,6 +95,12 @@ def dump(value: Any) -> str:
 def answer_list(items: Iterable[str], **rest: Any) -> web.Response:
     """A list whose items are JSON already, beside other members."""
     return answer_text(f'{{"items":[{",".join(items)}],{dump(rest)[1:]}')
+
+
+def check_final(store: Store, height: int) -> None:
+    """Raise Problem where the block of a height is still to come."""
+    if height > store.height:
+        raise Problem("not-yet", f"height {height} is not final: the last one is {store.height}")
 
 
 def answer(value: Any, status: int = 200) -> web.Response:

@@ -13,7 +13,7 @@ from aiohttp import web
 from ledger.genesis import Genesis
 from ledger.store import Store
 from node import prover
-from node.api.context import CONTEXT, get_client
+from node.api.context import CONTEXT, check_final, get_client
 from node.api.delivery import begin_read, charge_read
 from node.api.parameters import ID, NUMBER, SWITCH, Parameter, parse_number, parse_switch
 from node.api.problems import Problem
@@ -55,8 +55,8 @@ async def prove_history(request: web.Request) -> web.Response:
     """Every version of a record, and who signed what made it."""
     key = read_key(request, "/v1/proofs/history/")
     store, at = request.app[CONTEXT].peer.store, AT.read(request)
-    if at is not None and at > store.height:
-        raise Problem("not-yet", f"the last final block is {store.height}")
+    if at is not None:
+        check_final(store, at)
     return await _answer(
         request,
         lambda store, genesis, items: prover.prove_object_history(store, genesis, key, items, at),

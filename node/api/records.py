@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ledger.record import Record
 from ledger.store import Store
-from node.api.context import CONTEXT, answer, answer_list, dump, read_limit
+from node.api.context import CONTEXT, answer, answer_list, check_final, dump, read_limit
 from node.api.cursors import compose_cursor, read_cursor
 from node.api.delivery import begin_read, charge_read
 from node.api.limits import MAX_PAGE_CHARACTERS, MAX_PIECE_CHARACTERS
@@ -62,8 +62,7 @@ async def get_records(request: web.Request) -> web.Response:
 
 async def _read_past(store: Store, key: bytes, height: int) -> Record | None:
     """The record as it stood at a height; raises Problem."""
-    if height > store.height:
-        raise Problem("not-yet", f"the last final block is {store.height}")
+    check_final(store, height)
     try:
         past = read_past(store, height)
         return await asyncio.to_thread(past.get, key)

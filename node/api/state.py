@@ -14,7 +14,8 @@ from typing import Final
 
 from aiohttp import web
 
-from ledger.keyvalue import Readable
+from ledger.keyvalue import Readable, prefix_end
+from ledger.schema import derived_key, record_key
 from node import prover
 from node.api.context import CONTEXT, get_client
 from node.api.limits import Limits
@@ -37,7 +38,8 @@ async def stream_state(request: web.Request) -> web.StreamResponse:
         except ProverError as error:
             raise Problem(error.code, str(error)) from None
         view = store.state.view
-        frames = compose_frames(bundle.encode(), _scan(view, b"s"), _scan(view, b"d"))
+        records, derived = (_scan(view, make(b"")) for make in (record_key, derived_key))
+        frames = compose_frames(bundle.encode(), records, derived)
         response = web.StreamResponse(headers={"Content-Type": MEDIA})
         response.enable_chunked_encoding()
         task = asyncio.current_task()
@@ -53,9 +55,9 @@ async def stream_state(request: web.Request) -> web.StreamResponse:
 
 
 def _scan(view: Readable, table: bytes) -> Iterator[Pair]:
-    """The pairs of one table of the disk (`ledger.schema`)."""
-    for key, value in view.scan(table, bytes((table[0] + 1,))):
-        yield key[1:], value
+    """The pairs of one table of the disk, whose keys begin with it."""
+    for key, value in view.scan(table, prefix_end(table)):
+        yield key.removeprefix(table), value
 
 
 async def _send(

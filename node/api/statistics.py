@@ -16,7 +16,7 @@ from aiohttp import web
 from contracts.views import QUERIES, Query
 from ledger.store import Store
 from node.api.computations import Computations
-from node.api.context import CONTEXT, answer, get_client
+from node.api.context import CONTEXT, answer, check_final, get_client
 from node.api.delivery import charge_read
 from node.api.limits import Limits
 from node.api.parameters import NUMBER, Parameter, Schema, parse_number, parse_word
@@ -24,7 +24,7 @@ from node.api.problems import Problem
 from node.api.rates import Slots
 from node.api.routes import Route, json_content, ref
 from node.client.difference import show_value
-from node.past import PastError, PastState, read_past
+from node.past import read_past
 from node.statistics import Computed, StatisticError, compute_statistic, find_query
 
 MAX_KEPT: Final = 64  # results
@@ -67,8 +67,9 @@ class Desk:
         key = (query.name, at)
         task = self._running.get(key)
         if task is None:
-            past = _read_past(self._store, at)
-            task = asyncio.create_task(self._compute(query, past, client, is_newest=at is None))
+            height = self._store.height if at is None else at
+            check_final(self._store, height)
+            task = asyncio.create_task(self._compute(query, height, client, is_newest=at is None))
             self._running[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         # It goes on for the others when one who waits goes away.
@@ -87,11 +88,9 @@ class Desk:
             return None
         return newest.computed
 
-    async def _compute(
-        self, query: Query, past: PastState, client: str, is_newest: bool
-    ) -> Computed:
+    async def _compute(self, query: Query, height: int, client: str, is_newest: bool) -> Computed:
         computed = await self._computations.run(
-            client, lambda pace: compute_statistic(past, query, pace)
+            client, lambda pace: compute_statistic(read_past(self._store, height), query, pace)
         )
         self._kept[query.name, computed.height] = computed
         if len(self._kept) > MAX_KEPT:
@@ -142,15 +141,6 @@ def _find(name: str) -> Query:
         return find_query(name)
     except StatisticError as error:
         raise Problem("not-found", str(error)) from None
-
-
-def _read_past(store: Store, at: int | None) -> PastState:
-    if at is not None and at > store.height:
-        raise Problem("not-yet", f"height {at} is not final here: the last one is {store.height}")
-    try:
-        return read_past(store, store.height if at is None else at)
-    except PastError as error:
-        raise Problem("pruned", str(error)) from None
 
 
 def _show_query(query: Query) -> dict[str, Any]:
