@@ -5,18 +5,17 @@ The text is a pure function of the registry, so that it cannot say what the code
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Iterator, Mapping
+from inspect import getdoc
+from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from contracts import receipt, visibility
 from contracts import rules as rule_set
 from contracts.call import KEY_CLASS, STANDING_FAILURES, Call, Due, Role
 from contracts.life import Life, compute_terminal
 from contracts.machine import BROKEN, MAX_DUE_ITEMS, MAX_GAP_MS
-from contracts.needs import Needs
-from contracts.payload import Document, DocumentRecord, Payload
+from contracts.payload import Payload
 from contracts.registry import CALLS, DUE, MODULES, TABLES
-from contracts.resource import Descriptor
 from contracts.table import Table
 from contracts.views import QUERIES, Query
 from contracts.visibility import get_visibility
@@ -66,14 +65,6 @@ _LIVES: tuple[tuple[str, Life], ...] = (
     ("Receipt of a lease", receipt.LIFE),
     ("Dispute of a receipt", receipt.DISPUTE_LIFE),
 )
-_PARTS: tuple[tuple[str, type], ...] = (
-    ("Document", DocumentRecord),
-    ("Receipt of a lease", receipt.Receipt),
-    ("Question for a sample of a receipt", receipt.Challenge),
-    ("Dispute of a receipt", receipt.Dispute),
-    ("Evidence in a dispute", receipt.Evidence),
-    ("Ruling in a dispute", receipt.Ruling),
-)
 
 
 def compute_document() -> str:
@@ -81,12 +72,13 @@ def compute_document() -> str:
     parts = [_HEAD, "## Kinds\n", *_list_kinds()]
     parts += ["## Transactions\n", *(_describe_call(call) for call in CALLS.values())]
     parts += ["## Due work\n", *(_describe_due(due) for due in DUE.values())]
-    parts += ["## Descriptor of a resource\n", _list_fields(Descriptor)]
-    parts += ["## Document\n", _list_fields(Document)]
-    parts += ["## Needs of a demand\n", _list_fields(Needs)]
+    payloads = _list_parts(call.payload for call in CALLS.values())
+    parts += ["## Maps in payloads\n", "Types above that begin with a capital letter.\n"]
+    parts += [_describe_payload(payload) for payload in payloads]
     parts += ["## Lives\n", *(_describe_life(name, life) for name, life in _LIVES)]
     parts += ["## Records\n", _VISIBILITY, *(_describe_table(table) for table in TABLES)]
-    parts += [_describe_layout(name, layout) for name, layout in _PARTS]
+    layouts = _list_parts(table.layout for table in TABLES)
+    parts += [_describe_layout(f"`{layout.__name__}`", layout) for layout in layouts]
     parts += ["## Queries\n", _QUERIES, *(_describe_query(query) for query in QUERIES.values())]
     parts += ["## Rules of version 1\n", _list_rules(rule_set.VERSION_1)]
     parts += ["## Contracts\n", *_list_contracts()]
@@ -142,6 +134,33 @@ def _codes(codes: tuple[str, ...]) -> str:
     return ", ".join(f"`{code}`" for code in codes)
 
 
+def _list_parts(wholes: Iterable[type]) -> list[type]:
+    """The payloads, or the layouts, that lie within others, in the order of their names."""
+    found: set[type] = set()
+    hints = [hint for whole in wholes for hint in _list_hints(whole)]
+    while hints:
+        hint = hints.pop()
+        hints += get_args(hint)
+        if isinstance(hint, type) and _is_map(hint) and hint not in found:
+            found.add(hint)
+            hints += _list_hints(hint)
+    return sorted(found, key=lambda part: part.__name__)
+
+
+def _list_hints(whole: type) -> list[object]:
+    if issubclass(whole, Payload):
+        return [field.annotation for field in whole.model_fields.values()]
+    return list(get_type_hints(whole).values())
+
+
+def _is_map(hint: type) -> bool:
+    return is_typeddict(hint) or issubclass(hint, Payload)
+
+
+def _describe_payload(payload: type[Payload]) -> str:
+    return f"### `{payload.__name__}`\n\n{getdoc(payload)}\n\n{_list_fields(payload)}"
+
+
 def _list_fields(payload: type[Payload]) -> str:
     if not payload.model_fields:
         return "No fields.\n"
@@ -157,10 +176,12 @@ def _type(annotation: object) -> str:
         assert isinstance(annotation, type)
         return annotation.__name__
     if isinstance(annotation, type) and issubclass(annotation, Payload):
-        return "map"
+        return annotation.__name__
+    if get_origin(annotation) is Annotated:
+        return _type(get_args(annotation)[0])
+    if get_origin(annotation) is list:
+        return f"list[{_type(get_args(annotation)[0])}]"
     text = str(annotation)
-    if text.startswith("list"):
-        return "list"
     if text.startswith("dict"):
         return "map"
     return "int" if text.startswith("typing.Literal[1") else "str"
@@ -192,7 +213,8 @@ def _describe_table(table: Table[Any]) -> str:
 def _describe_layout(name: str, layout: type, *lines: str) -> str:
     fields = get_type_hints(layout)
     rows = [f"| `{field}` | `{_layout_type(hint)}` |" for field, hint in sorted(fields.items())]
-    return "\n".join([f"### {name}\n", *lines, "| field | type |", "|---|---|", *rows, ""])
+    head = [f"### {name}\n", *lines, f"{getdoc(layout)}\n", "| field | type |", "|---|---|"]
+    return "\n".join([*head, *rows, ""])
 
 
 def _layout_type(hint: object) -> str:

@@ -21,7 +21,16 @@ from contracts.calendar import compute_last_ms, compute_peak
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import Failure, require
-from contracts.payload import BasisPoints, Count, Label, Payload, ResourceCode, TimeMs, Units
+from contracts.payload import (
+    BasisPoints,
+    Count,
+    Label,
+    Payload,
+    ResourceCode,
+    SlaClass,
+    TimeMs,
+    Units,
+)
 from contracts.standards import is_published
 from contracts.table import Table
 from ledger.code import parse_code
@@ -40,8 +49,10 @@ class Accelerator(Payload):
 class Descriptor(Payload):
     """What a resource can do. Speeds are peaks; `units` is what can be sold of it."""
 
-    accelerators: Annotated[list[Accelerator], Field(max_length=16)]
-    domestic: bool
+    accelerators: Annotated[
+        list[Accelerator], Field(max_length=16, description="accelerators, or processors, by model")
+    ]
+    domestic: bool = Field(description="whether the chips are domestic")
     gflops_bf16: Count
     gflops_fp16: Count
     gflops_fp32: Count
@@ -50,12 +61,14 @@ class Descriptor(Payload):
     green_bp: BasisPoints
     interconnect: Label
     interface: Label
-    latency_ms: Literal[1, 5, 20]
+    latency_ms: Annotated[Literal[1, 5, 20], Field(description="latency class: 1, 5 or 20")]
     memory_mib: Count
     network_mbps: Count
     pue_thousandths: Count
-    sla_class: Annotated[int, Field(ge=0, le=1)]
-    storage_gib: Annotated[dict[Label, Count], Field(max_length=8)]
+    sla_class: SlaClass
+    storage_gib: Annotated[
+        dict[Label, Count], Field(max_length=8, description="storage, by its kind")
+    ]
     units: Units
     zone: Label
 

@@ -1,5 +1,6 @@
 """docs/spec/rules.md says what the registry says."""
 
+import re
 from pathlib import Path
 
 from contracts.document import compute_document
@@ -26,6 +27,18 @@ def test_every_field_has_a_meaning() -> None:
     for call in CALLS.values():
         for name, field in call.payload.model_fields.items():
             assert field.description, f"{call.kind} {name}"
+
+
+def test_every_map_is_described() -> None:
+    text = compute_document()
+    types = re.findall(r"^\| `\w+` \| `([^`]+)` \|", text, flags=re.M)
+    names = {name for type_ in types for name in re.findall(r"\b[A-Z]\w+", type_)}
+    maps = names - {"Any", "None"}
+    assert {"Accelerator", "DocumentRecord", "Material", "VoucherPart"} < maps
+    for name in maps:
+        section = text.partition(f"\n### `{name}`\n")[2].partition("\n### ")[0]
+        assert "| field | type |" in section, name
+        assert "|  |" not in section, f"{name} has a field without a meaning"
 
 
 def test_every_rule_says_what_it_is() -> None:
