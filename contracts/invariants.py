@@ -21,7 +21,7 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 9. Derived tables are what the records say.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from contracts.account import ACCOUNTS
@@ -32,11 +32,9 @@ from contracts.calendar import compute_course, list_oversold
 from contracts.context import Rules
 from contracts.guards import check_steps
 from contracts.nodes import NODES, RETIRED
-from contracts.offer import OFFERS
 from contracts.pool import MEMBERS, POOLS
 from contracts.receipt import Settled, is_course
 from contracts.registry import DERIVED, TABLES, rebuild_derived
-from contracts.resource import RESOURCES
 from contracts.rules import RULES
 from contracts.standing import IDENTITIES
 from contracts.table import ISSUED, count_money, get_last_field
@@ -135,14 +133,13 @@ def _check_capacity(state: Reader, time_ms: int) -> Check:
                     (compute_window_end(lease), -lease["units"]),
                 ):
                     changes[moment_ms] = changes.get(moment_ms, 0) + units
-    for table in (RESOURCES, OFFERS):
-        capacity: Callable[[Value], int] | None = table.capacity
-        assert capacity is not None
+    for table in TABLES:
+        if table.capacity is None:
+            continue
         for key, record in state.scan(table.prefix):
             check.count += 1
-            subject = get_last_field(key)
-            changes = calendars.pop(subject, {})
-            check.wrong += _check_calendar(subject, changes, capacity(record.value), time_ms)
+            subject, most = get_last_field(key), table.capacity(record.value)
+            check.wrong += _check_calendar(subject, calendars.pop(subject, {}), most, time_ms)
     if calendars:
         check.wrong.append(f"a lease is of no resource or no offer: {sorted(calendars)[0]}")
     return check
