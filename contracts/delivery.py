@@ -18,14 +18,14 @@ from contracts.rules import load_version
 def apply_delivered(ctx: Context, provider: str) -> None:
     """Count an epoch that was delivered as promised."""
     account = load_account(ctx, provider)
-    changed = {**account, "delivered": account.get("delivered", 0) + 1}
+    changed = {**account, "delivered": account["delivered"] + 1}
     ctx.put(make_account_key(provider), changed)
 
 
 def apply_fault(ctx: Context, provider: str) -> None:
     """Count a fault."""
     account = load_account(ctx, provider)
-    changed = {**account, "faults": account.get("faults", 0) + 1}
+    changed = {**account, "faults": account["faults"] + 1}
     ctx.put(make_account_key(provider), changed)
 
 

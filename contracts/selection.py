@@ -272,7 +272,7 @@ def _read_facts(ctx: Context, key: bytes) -> Facts:
 
 def _compute_score(ctx: Context, offer: OfferRecord) -> int:
     account = load_account(ctx, offer["provider"])
-    delivered, faults = account.get("delivered", 0), account.get("faults", 0)
+    delivered, faults = account["delivered"], account["faults"]
     return compute_score(ctx.rules, offer["score"], offer["price_micro_yuan"], delivered, faults)
 
 

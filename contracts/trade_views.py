@@ -202,8 +202,8 @@ def compute_delivery(state: Reader, _time_ms: int) -> list[Row]:
         groups.add(
             _group_provider(get_last_field(key)),
             providers=1,
-            delivered=account.get("delivered", 0),
-            faults=account.get("faults", 0),
+            delivered=account["delivered"],
+            faults=account["faults"],
         )
     for lease in _scan_leases(state):
         if lease["state"] in ("closed", "failed"):
