@@ -60,17 +60,13 @@ def show_table(
     if as_json:
         print_json(rows)
         return
-    table = Table(box=None, pad_edge=False)
+    names, console = list(columns.values()), _console()
     cells = [[escape(_render(row.get(key))) for key in columns] for row in rows]
-    for index, heading in enumerate(columns.values()):
-        is_prose = any(" " in row[index] for row in cells)
-        table.add_column(heading, overflow="fold", no_wrap=not is_prose)
-    for row in cells:
-        table.add_row(*row)
-    console = _console()
-    unbound = console.options.update(max_width=_PIPE_WIDTH)
-    if Measurement.get(console, unbound, table).minimum > console.width:
-        table = _stack(list(columns.values()), cells)
+    table = _lay_out(names, cells)
+    if _measure(console, table).maximum > console.width:
+        table = _lay_out(names, cells, is_narrow=True)
+    if rows and _measure(console, table).minimum > console.width:
+        table = _stack(names, cells)
     _print_titled(title, table)
     if not rows:
         console.print("none", style="dim")
@@ -111,6 +107,25 @@ def _explain(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def _lay_out(
+    names: Sequence[str], things: Sequence[Sequence[str]], is_narrow: bool = False
+) -> Table:
+    """A column for each name; only those that have spaces in their values may be folded."""
+    table = Table(box=None, pad_edge=False)
+    for index, name in enumerate(names):
+        is_prose = any(" " in thing[index] for thing in things)
+        heading = name.replace(" ", "\n") if is_narrow and not is_prose else name
+        table.add_column(heading, overflow="fold", no_wrap=not is_prose)
+    for thing in things:
+        table.add_row(*thing)
+    return table
+
+
+def _measure(console: Console, table: Table) -> Measurement:
+    """The widths between which a table can be, whatever the console's is."""
+    return Measurement.get(console, console.options.update(max_width=_PIPE_WIDTH), table)
+
+
 def _stack(names: Sequence[str], things: Sequence[Sequence[str]]) -> Table:
     """A line for each name and its value, and an empty one after each thing but the last."""
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -127,7 +142,7 @@ def _stack(names: Sequence[str], things: Sequence[Sequence[str]]) -> Table:
 def _print_titled(title: str, table: Table) -> None:
     """A title of its own line: a table's would be wrapped to the width of the table."""
     console = _console()
-    console.print(title, style="italic", markup=False)
+    console.print(title, style="italic", markup=False, soft_wrap=True)
     with console.capture() as printed:
         console.print(table)
     # A column is as wide as its longest value in all lines; a file need not have the spaces.

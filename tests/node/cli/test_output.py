@@ -70,6 +70,16 @@ def test_what_is_within_is_named_by_its_path(capsys: Captured) -> None:
     ]  # fmt: skip
 
 
+def test_no_heading_is_cut_to_fit_numbers_into_a_terminal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    show_table("Sums", {"a": "used seconds", "b": "sold units"}, [{"a": 1, "b": 2}], False)
+    lines = [line.split() for line in Text.from_ansi(capsys.readouterr().out).plain.splitlines()]
+    assert lines == [["Sums"], ["used", "sold"], ["seconds", "units"], ["1", "2"]]
+
+
 def test_no_rows_are_said(capsys: Captured) -> None:
     show_table("Things", {"a": "first"}, [], False)
     assert capsys.readouterr().out.splitlines()[-1] == "none"
