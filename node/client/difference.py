@@ -68,6 +68,9 @@ def iterate_fields(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, dict) and value:
         for name, item in value.items():
             yield from iterate_fields(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from iterate_fields(item, f"{path}[{index}]")
     elif path or value != {}:
         yield f"{path or 'value'}: {show_text(value)}"
 

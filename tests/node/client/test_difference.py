@@ -8,6 +8,10 @@ def test_a_value_is_a_line_a_field() -> None:
     assert list(iterate_fields(value)) == [
         "terms.price: 5", 'terms.tags: ["a"]', "note: ", "none: null", "members: {}",
     ]  # fmt: skip
+    listed = {"materials": [{"kind": "plan", "size": "5"}, {"kind": "budget"}]}
+    assert list(iterate_fields(listed)) == [
+        "materials[0].kind: plan", "materials[0].size: 5", "materials[1].kind: budget",
+    ]  # fmt: skip
     assert list(iterate_fields("text")) == ["value: text"]
     assert list(iterate_fields({})) == []
 
