@@ -1,5 +1,6 @@
 """`suanlian audit file`: whether a document is the one that the ledger names."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -80,9 +81,25 @@ def _list_namings(found: Iterator[Found], file: Fingerprint) -> list[dict[str, A
 
 
 def _show(file: Path, fingerprint: Fingerprint, namings: list[dict[str, Any]]) -> None:
-    rows = [{**row, "fits": "fits" if row["fits"] else "differs"} for row in namings]
+    rows = [{**row, "fits": "fits" if row["fits"] else "differs"} for row in _merge(namings)]
     title = f"{file}: {fingerprint.size} bytes, SHA-256 {fingerprint.sha256}"
     show_table(title, _COLUMNS, rows, as_json=False)
+
+
+def _merge(namings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for versions of a record, one after the other, that name the document alike."""
+    rows: list[dict[str, Any]] = []
+    last: dict[str, tuple[int, dict[str, Any]]] = {}  # by naming: the version, and the row
+    for naming in namings:
+        alike, version = json.dumps({**naming, "version": ""}), int(naming["version"] or 0)
+        before, row = last.get(alike, (version, {}))
+        if before + 1 == version:
+            row["version"] = f"{row['version'].split()[0]} to {version}"
+        else:
+            row = dict(naming)
+            rows.append(row)
+        last[alike] = version, row
+    return rows
 
 
 def _read_records(client: Client, key: str) -> Iterator[Found]:

@@ -15,6 +15,7 @@ from tests.node.cli.serving import serve
 PLAN, EVIDENCE = b"the construction plan" * 1000, b"evidence"
 APPLICATION = make_key("application", "application-1")
 LEASE = make_key("lease", "P1", "lease-1")
+OTHER_LEASE = make_key("lease", "P1", "lease-2")
 KEY = "application/application-1"
 
 
@@ -39,6 +40,9 @@ class ApplicationPeer(FakePeer):
         digest = hashlib.sha256(EVIDENCE).digest()
         self.chain.extend([self.make([(LEASE, {"open": [{"evidence": digest}]})])])
         self.chain.extend([self.make([(LEASE, {"open": []})])])
+        for step, digests in enumerate(([digest], [digest], [], [digest])):
+            record = {"open": [{"evidence": digest} for digest in digests], "step": step}
+            self.chain.extend([self.make([(OTHER_LEASE, record)])])
 
 
 PEER = ApplicationPeer()
@@ -91,6 +95,15 @@ def test_old_versions_count(suanlian: Suanlian, url: str, evidence: Path) -> Non
     answer = suanlian("audit", "file", evidence, "lease/P1/lease-1", "--peer", url, "--json")
     assert answer.code == 0, answer.err
     assert [naming["version"] for naming in answer.json["named"]] == ["1"]
+
+
+def test_versions_that_name_it_alike_are_one_row(
+    suanlian: Suanlian, url: str, evidence: Path
+) -> None:
+    args = ("audit", "file", evidence, "lease/P1/lease-2", "--peer", url)
+    _title, _heading, *rows = suanlian(*args).out.splitlines()
+    assert [row.split()[1:4] for row in rows] == [["1", "to", "2"], ["4", "open[0].evidence", "-"]]
+    assert [row["version"] for row in suanlian(*args, "--json").json["named"]] == ["1", "2", "4"]
 
 
 def test_another_size_is_said(suanlian: Suanlian, url: str, evidence: Path) -> None:
