@@ -11,11 +11,17 @@ import typer
 from ledger.keyvalue import LevelDb
 from node.cli.output import AsJson, print_json, show_fields, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, trust_genesis
+from node.cli.statement import show_yuan
 from node.cli.stopped import DataFolder, Stopped, check_folders, open_stopped
 from node.client.verified import show_time
 from node.invariants import Examined, examine_store, examine_stream
 
-_COLUMNS: Final = {"check": "what must hold", "looked_at": "looked at", "figures": "", "wrong": ""}
+_COLUMNS: Final = {
+    "check": "what must hold",
+    "looked_at": "looked at",
+    "figures": "CNY",
+    "wrong": "result",
+}
 
 
 def audit_invariants(
@@ -82,5 +88,12 @@ def _show(examined: Examined, as_json: bool) -> None:
         print_json({**fields, "checks": checks, "holds": not examined.wrong})
         return
     show_fields("The state that was examined", fields, as_json=False)
-    rows: list[dict[str, Any]] = [{**row, "wrong": row["wrong"] or "holds"} for row in checks]
+    rows: list[dict[str, Any]] = [
+        {
+            **row,
+            "figures": [f"{name}: {show_yuan(figure)}" for name, figure in check.figures.items()],
+            "wrong": check.wrong or "holds",
+        }
+        for row, check in zip(checks, examined.checks, strict=True)
+    ]
     show_table("What must hold of it", _COLUMNS, rows, as_json=False)
