@@ -21,6 +21,7 @@ from devnet.market import (
     make_needs,
     make_offer_data,
 )
+from devnet.simulator.population import START_MS, certify_trader
 from ledger.code import compose_code
 from ledger.crypto import Domain, Purpose, SigningKey, sha256
 from ledger.keyvalue import LevelDb
@@ -34,13 +35,11 @@ from ledger.transaction import (
     key_signer,
     sign_body,
 )
-from ledger.x509 import issue_certificate
 from node.ceremony import MemberSpec, NetworkSpec, make_network
 from node.enrolment import Profile, derive_key
 from node.execution import Frame, execute_block, parent_of_store
 from node.genesis_block import compute_genesis_block
 
-START_MS: Final = 1_775_059_200_000  # 2026-04-02T00:00+08:00
 PROVINCES: Final = ("11", "31", "44", "52")
 PARTIES: Final = 32  # providers, and as many consumers
 FULL_BLOCK: Final = 1_000
@@ -157,10 +156,7 @@ class Crowd:
     def _register(self, number: int, actor: Actor) -> Transaction:
         code, key = actor
         issuer, signing = self.regions[number % 4]
-        begin_ms = START_MS - DAY_MS
-        certificate = issue_certificate(
-            code, issuer, key.public, signing, 1 + number, begin_ms, begin_ms + 3650 * DAY_MS, False
-        )
+        certificate = certify_trader(code, key, issuer, signing, 1 + number)
         data = {
             "certificate": certificate,
             "code": code,

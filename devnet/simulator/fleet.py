@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devnet.market import DAY_MS, WHOLE, Hardware, make_descriptor
+from devnet.market import WHOLE, Hardware, make_descriptor
 from devnet.placement import compute_price
-from devnet.simulator.population import START_MS, Population
+from devnet.simulator.population import Population, certify_trader, compose_trader_code
 from devnet.trace import TraceNode
 from ledger.code import compose_code
 from ledger.crypto import SigningKey
 from ledger.primitives import Code
-from ledger.x509 import issue_certificate
 from node.enrolment import derive_key
 
 CONSUMERS: Final = 2  # in each region
-VALIDITY_MS: Final = 3_650 * DAY_MS
 CORES_CLASS, CARDS_CLASS = "10", "20"
 _SEED: Final = b"fleet"
-_BASE36: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_INDUSTRY: Final = "I"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +101,9 @@ def make_fleet(population: Population, nodes: Sequence[TraceNode]) -> Fleet:
 
 def _make_trader(population: Population, place: int, kind: str, number: int) -> Trader:
     issuer = population.regions[place]
-    registrant = f"0{_BASE36[10 + place]}{number:03d}"
-    code = compose_code(kind, issuer[1:3] + "0100", registrant, _INDUSTRY)
+    code = compose_trader_code(kind, issuer, place, number)
     key = derive_key(_SEED, code)
-    begin_ms = START_MS - DAY_MS
-    signing = population.identity_key(issuer)
-    certificate = issue_certificate(
-        code, issuer, key.public, signing, 1, begin_ms, begin_ms + VALIDITY_MS, False
-    )
+    certificate = certify_trader(code, key, issuer, population.identity_key(issuer))
     return Trader(code, issuer, key, certificate)
 
 

@@ -77,20 +77,28 @@ def _make_member(label: str, code: Code, place: int, role: str = "") -> MemberSp
     )
 
 
+def compose_trader_code(kind: str, issuer: Code, place: int, number: int) -> Code:
+    """The code of a provider (P) or consumer (U) of the region at `place`."""
+    return compose_code(kind, issuer[1:3] + "0100", f"0{_BASE36[10 + place]}{number:03d}", "I")
+
+
+def certify_trader(
+    code: Code, key: SigningKey, issuer: Code, signing: SigningKey, serial: int = 1
+) -> bytes:
+    """The certificate of its region, for ten years from the day before all begins."""
+    begin_ms = START_MS - DAY_MS
+    end_ms = begin_ms + 3_650 * DAY_MS
+    return issue_certificate(code, issuer, key.public, signing, serial, begin_ms, end_ms, False)
+
+
 def _make_party(founded: Founded, regions: tuple[Code, ...], number: int) -> Party:
     place = number % len(regions)
     issuer = regions[place]
-    registrant = f"0{_BASE36[10 + place]}{number:03d}"
-    kind = "PU"[number % 2]
-    code = compose_code(kind, issuer[1:3] + "0100", registrant, "I")
+    code = compose_trader_code("PU"[number % 2], issuer, place, number)
     signing = next(item.keys.identity for item in founded.members if item.code == issuer)
     keys = tuple(derive_key(_SEED, f"{code} {turn}") for turn in range(2))
-    begin = START_MS - DAY_MS
     certificates = tuple(
-        issue_certificate(
-            code, issuer, key.public, signing, 1 + turn, begin, begin + 3650 * DAY_MS, False
-        )
-        for turn, key in enumerate(keys)
+        certify_trader(code, key, issuer, signing, 1 + turn) for turn, key in enumerate(keys)
     )
     return Party(code, issuer, keys, certificates)
 
