@@ -37,20 +37,25 @@ class Computations:
             pace = Pace(self._limit_s)
             thread = asyncio.create_task(asyncio.to_thread(job, pace))
             self._running[thread] = pace
+            thread.add_done_callback(self._forget)
             try:
                 return await asyncio.shield(thread)
             except asyncio.CancelledError:
                 pace.is_stopped = True
-                await asyncio.gather(thread, return_exceptions=True)
+                await asyncio.wait([thread])
                 raise
             except (PastError, StatisticError) as error:
                 raise Problem(_PROBLEMS[error.code], str(error)) from None
-            finally:
-                del self._running[thread]
 
     async def end(self) -> None:
         """Let nothing be computed any more; returns when no thread reads the store."""
         self._ended = True
         for pace in self._running.values():
             pace.is_stopped = True
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(list(self._running))
+
+    def _forget(self, thread: asyncio.Task[Any]) -> None:
+        del self._running[thread]
+        if not thread.cancelled():
+            thread.exception()  # who asked may be gone; whoever waits is told

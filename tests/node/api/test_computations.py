@@ -65,5 +65,20 @@ async def test_the_end_stops_all_and_begins_nothing() -> None:
         await computations.run("somebody", lambda pace: None)
 
 
+async def test_the_end_waits_for_the_thread_of_who_could_not_wait() -> None:
+    computations = Computations(Slots("computations", 1, 1), 60.0)
+    job, task = await begin(computations)
+    for _ in range(2):  # its request goes away, and then its handler is ended too
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    ending = asyncio.create_task(computations.end())
+    await asyncio.sleep(0.01)
+    assert not ending.done()
+    job.gate.set()
+    await ending
+
+
 async def test_the_end_waits_for_nobody() -> None:
     await Computations(Slots("computations", 1, 1), 60.0).end()
