@@ -11,6 +11,7 @@
     n level index                 hash of a perfect subtree of the header tree
     t transaction id              height index
     s key                         current record's envelope
+    l slot                        key of the record that stands at this slot of the state tree
     v length key version          envelope of every version, the current one included
     d key                         derived value
     i subject 0x00 height index   canonical [id, kind, code, [signer, ...]]
@@ -20,7 +21,7 @@ Heights are 8 bytes, indexes 4, big-endian, so that byte order is the order of h
 
 from ledger.primitives import Digest
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 META_FORMAT = b"mformat"
 META_GENESIS = b"mgenesis"
@@ -70,6 +71,11 @@ def transaction_key(id_: bytes) -> bytes:
 def record_key(key: bytes) -> bytes:
     """Of a current record."""
     return b"s" + key
+
+
+def slot_key(slot: int) -> bytes:
+    """Of the key that stands at a slot of the state tree."""
+    return b"l" + slot.to_bytes(8, "big")
 
 
 def version_key(key: bytes, version: int) -> bytes:

@@ -279,6 +279,8 @@ def _compose_block(sealed: SealedBlock) -> list[Change]:
         changes.append((schema.node_key(level, index), node))
     for key, record in sealed.layer.records.items():
         changes.append((schema.record_key(key), record.encode()))
+        if record.created == height:
+            changes.append((schema.slot_key(record.slot), key))
     for key, record in sealed.layer.versions:
         changes.append((schema.version_key(key, record.version), record.encode()))
     for key, value in sealed.layer.derived.items():

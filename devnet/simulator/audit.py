@@ -27,7 +27,7 @@ from node.judge import resolve_keys
 from node.port import Phase, Status
 from node.trail import load_trail
 
-_SHARED_TABLES = b"bdhiknrstv"  # all but certificates, of which each peer has its own
+_SHARED_TABLES = b"bdhiklnrstv"  # all but certificates, of which each peer has its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def test_every_table_has_its_own_first_byte() -> None:
         schema.node_key(0, 0),
         schema.transaction_key(digest),
         schema.record_key(b""),
+        schema.slot_key(0),
         schema.version_key(b"", 1),
         schema.derived_key(b""),
         schema.subject_prefix(""),

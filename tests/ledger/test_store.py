@@ -134,9 +134,17 @@ def test_a_run_of_blocks_is_one_batch_too(chain: Chain) -> None:
     assert twin.store.find_finalization(run[0].height) == last
 
 
+def test_every_slot_of_the_tree_names_its_record(chain: Chain) -> None:
+    state = chain.store.state
+    slots = {record.slot: key for key, record in state.scan_all()}
+    assert sorted(slots) == list(range(chain.store.tree.count))
+    found = {int.from_bytes(key[1:], "big"): value for key, value in chain.disk.scan(b"l", b"m")}
+    assert found == slots
+
+
 def test_another_format_version_is_refused(chain: Chain) -> None:
-    chain.disk.write([(schema.META_FORMAT, b"2")], sync=True)
-    with pytest.raises(StoreError, match="format 2"):
+    chain.disk.write([(schema.META_FORMAT, b"1")], sync=True)
+    with pytest.raises(StoreError, match="format 1"):
         reopen(chain)
 
 
