@@ -9,6 +9,9 @@
     └── StoreError              the disk holds something that this version cannot use: ours
 
 All but the last blame the input and are for ever: the same bytes fail again.
+
+    DiskError                   the disk does not do what it should; blames nobody's bytes, so it is
+                                no LedgerError: whoever handles those must not take it for one
 """
 
 
@@ -57,3 +60,9 @@ class StoreError(LedgerError):
     """The store cannot be used: damaged, of another chain or of an unknown format version."""
 
     code = "store"
+
+
+class DiskError(Exception):
+    """A read or a write failed, or what was read has another checksum than what was written."""
+
+    code = "disk"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from ledger.errors import DiskError
 from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
 from ledger.store import Store
@@ -86,7 +87,8 @@ async def _stop_failed(process: "PeerProcess") -> None:
 
 def describe_failure(error: Exception) -> str:
     """An error for the log of an operator; those without words by their name."""
-    return str(error) if isinstance(error, NodeError) else f"{type(error).__name__}: {error}"
+    has_words = isinstance(error, NodeError | DiskError)
+    return str(error) if has_words else f"{type(error).__name__}: {error}"
 
 
 class PeerProcess:
@@ -140,6 +142,16 @@ class PeerProcess:
         self._ports.close()
         self._on_failure(error)
 
+    def _watch_disks(self) -> None:
+        """A read that fails ends the peer, in whatever thread and for whomever it was made."""
+        loop = asyncio.get_running_loop()
+
+        def failed(error: DiskError) -> None:
+            loop.call_soon_threadsafe(self._fail, error)
+
+        for disk in (self._store_disk, self._journal_disk):
+            disk.watch(failed)
+
     def _make_api(self) -> ApiServer:
         config = self._config
         host, port = parse_address(config.listen.http)
@@ -148,6 +160,7 @@ class PeerProcess:
 
     async def start(self) -> None:
         """Start network, replica and API, and say where they are."""
+        self._watch_disks()
         await self.network.start()
         self.replica.start()
         await self.api.start()

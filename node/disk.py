@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ledger.errors import DiskError
 from ledger.keyvalue import Change, KeyValue
 from node.failstop import Fail
 
@@ -85,7 +86,8 @@ class DiskThread:
             return
         error = future.exception()
         if error is not None:
-            self._halt(OSError(f"the disk failed: {error}"))
+            told = error if isinstance(error, DiskError) else None
+            self._halt(told or DiskError(f"the disk failed: {error}"))
             return
         try:  # what this makes wait goes to the disk together, once all have heard
             for notify in done:

@@ -19,11 +19,11 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from contracts.errors import ContractError
-from ledger.errors import LedgerError
+from ledger.errors import DiskError, LedgerError
 from node.client.difference import iterate_fields, show_text
 from node.errors import NodeError
 
-EXPECTED = (LedgerError, ContractError, NodeError, OSError)
+EXPECTED = (LedgerError, ContractError, DiskError, NodeError, OSError)
 """Errors of the input, the files or the other side: shown as a sentence."""
 
 _PIPE_WIDTH = 10_000  # where no terminal says how wide it is, nothing is folded

@@ -1,5 +1,7 @@
 """LevelDB behind its port: order, atomic batches, snapshots, refusal of a second opener."""
 
+import resource
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.errors import StoreError
+from ledger.errors import DiskError, StoreError
 from ledger.keyvalue import LevelDb, prefix_end
 
 
@@ -85,6 +87,63 @@ def test_who_finds_damage_is_not_told_to_throw_the_store_away(tmp_path: Path) ->
     (tmp_path / "CURRENT").write_bytes(b"odd")
     with pytest.raises(StoreError, match=r"CURRENT file .* damaged\? See operations.md, section 6"):
         LevelDb(tmp_path)
+
+
+def test_a_folder_without_a_database_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database"):
+        LevelDb(tmp_path / "db", must_exist=True)
+    assert not (tmp_path / "db").exists()
+
+
+def damage(folder: Path, value: bytes) -> None:
+    """Flip a bit of a value in the one table file."""
+    (path,) = folder.glob("*.ldb")
+    data = path.read_bytes()
+    at = data.index(value)
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("number", [7, 499])
+def test_a_flipped_bit_is_never_read(tmp_path: Path, number: int, reverse: bool) -> None:
+    """In the first block of a table or in its last, which is easily taken for the end."""
+    disk = LevelDb(tmp_path)
+    disk.write([(b"k%03d" % n, b"value of %03d" % n) for n in range(500)], sync=True)
+    disk.compact()
+    disk.close()
+    damage(tmp_path, b"value of %03d" % number)
+    disk, heard = LevelDb(tmp_path), list[DiskError]()
+    disk.watch(heard.append)
+    for times, source in enumerate((disk, disk.snapshot()), 1):
+        with pytest.raises(DiskError, match=r"disk failed: .*checksum mismatch. See operations"):
+            source.get(b"k%03d" % number)
+        with pytest.raises(DiskError, match="checksum"):
+            list(source.scan(b"k", b"l", reverse))
+        assert len(heard) == 2 * times
+    del source
+    disk.close()
+
+
+def test_a_full_disk_says_what_is_full(tmp_path: Path) -> None:
+    disk, heard = LevelDb(tmp_path), list[DiskError]()
+    disk.watch(heard.append)
+    disk.write([(b"a", b"1")], sync=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(DiskError, match="File too large"):
+            disk.write([(b"b", bytes(8192))], sync=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    with pytest.raises(DiskError, match="File too large"):
+        disk.write([(b"c", b"3")], sync=True)  # behind a torn record it would be lost
+    disk.close()
+    assert len(heard) == 1
+    again = LevelDb(tmp_path)
+    assert list(again.scan(b"a", b"d")) == [(b"a", b"1")]
+    again.close()
 
 
 @given(st.binary(min_size=1, max_size=6).filter(lambda key: key.strip(b"\xff")), st.binary())
