@@ -49,6 +49,11 @@ class History:
         assert 0 < old_count <= count <= self.count
         return merkle.compute_consistency_path(self._root, old_count, count)
 
+    def compute_range(self, start: int, end: int) -> Digest:
+        """The root over headers `start` to `end` - 1, `start` a multiple of a power of two that is
+        not less than their number."""
+        return self._root(start, end)
+
     def _root(self, start: int, end: int) -> Digest:
         size = end - start
         if size == 0:

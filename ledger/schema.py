@@ -1,6 +1,6 @@
 """Where what lies in the store: the first byte names the table (docs/spec/store.md).
 
-    m name                        format version, genesis, final height, tree checkpoint
+    m name                        format version, genesis, final height, a snapshot on its way here
     h height                      header
     k header hash                 height
     b height                      canonical [parent certificate, [signed transaction, ...]]
@@ -26,6 +26,13 @@ FORMAT_VERSION = 2
 META_FORMAT = b"mformat"
 META_GENESIS = b"mgenesis"
 META_FINAL = b"mfinal"
+META_INSTALL = b"minstall"
+META_PIECE = b"mpiece"
+
+
+def piece_key(kind: str, chunk: int) -> bytes:
+    """Of the root of a chunk of a snapshot that is being installed, once it is here as a whole."""
+    return META_PIECE + kind.encode("ascii") + chunk.to_bytes(8, "big")
 
 
 def header_key(height: int) -> bytes:

@@ -64,6 +64,10 @@ class Store:
         self._genesis_hash = genesis.block.header.parent
         self._genesis_block_hash = genesis.block.hash
         self._check_format()
+        if disk.get(schema.META_INSTALL) is not None:
+            raise StoreError(
+                "a snapshot is being installed in this store: start its peer, which goes on with it"
+            )
         if disk.get(schema.META_FINAL) is None:
             disk.write(_compose_block(genesis), sync=True)
         self._load()
@@ -127,9 +131,8 @@ class Store:
         if last.block.header.is_last_of_epoch:
             header = last.block.header
             assert compute_validators_hash(next_validators) == header.next_validators_hash
-            pairs = [[code, key] for code, key in next_validators]
-            entry = codec.encode([last.height, finalization, pairs])
-            changes.append((schema.epoch_key(last.block.header.epoch), entry))
+            end = EpochEnd(last.height, finalization, tuple(next_validators))
+            changes.append(compose_epoch_end(header.epoch, end))
         self._disk.write(changes, sync=True)
 
     def fold(self, blocks: Sequence[SealedBlock]) -> None:
@@ -289,18 +292,27 @@ def _compose_block(sealed: SealedBlock) -> list[Change]:
     for position, transaction in enumerate(sealed.transactions):
         where = schema.place(height, position)
         changes.append((schema.transaction_key(transaction.id), where))
-    changes += _compose_index(sealed)
+    changes += compose_index(height, sealed.results, sealed.transactions)
     return changes
 
 
-def _compose_index(sealed: SealedBlock) -> Iterator[Change]:
-    for result in sealed.results:
+def compose_epoch_end(epoch: int, end: EpochEnd) -> Change:
+    """How an epoch ended."""
+    pairs = [[code, key] for code, key in end.next_validators]
+    return schema.epoch_key(epoch), codec.encode([end.height, end.finalization, pairs])
+
+
+def compose_index(
+    height: int, results: Sequence[Result], transactions: Sequence[Transaction]
+) -> Iterator[Change]:
+    """A block's entries in the index of subjects."""
+    for result in results:
         transaction: Transaction | None = None
-        if result.index < len(sealed.transactions):
-            transaction = sealed.transactions[result.index]
+        if result.index < len(transactions):
+            transaction = transactions[result.index]
         kind = transaction.kind if transaction else "due"
         signers = transaction.signers if transaction else ()
-        where = schema.place(sealed.height, result.index)
+        where = schema.place(height, result.index)
         entry = codec.encode([result.id, kind, result.code, list(signers)])
         subjects = dict.fromkeys(signers)
         subjects[f"kind:{kind}"] = None

@@ -163,7 +163,7 @@ def seal(parent: View, layer: Layer) -> Overlay:
     """
     count = parent.count
     if count == 0:
-        layer.records[SENTINEL_KEY] = _sentinel()
+        layer.records[SENTINEL_KEY] = make_sentinel()
         count = 1
     before = SENTINEL_KEY
     for key in sorted(key for key, record in layer.records.items() if record.slot < 0):
@@ -171,7 +171,9 @@ def seal(parent: View, layer: Layer) -> Overlay:
         before = max(before, layer.parent.find_predecessor(key))
         count = _insert(layer, before, key, count)
         before = key
-    leaves = [(record.slot, _leaf_of(key, record)) for key, record in layer.records.items()]
+    leaves = [
+        (record.slot, compute_record_leaf(key, record)) for key, record in layer.records.items()
+    ]
     return update(parent, leaves, count)
 
 
@@ -182,7 +184,7 @@ def rebuild(records: Iterable[tuple[bytes, Record]]) -> Tree:
         at = record.slot * 32
         if at >= len(leaves):
             leaves.extend(bytes(at // BUNDLE * BUNDLE + BUNDLE - len(leaves)))
-        leaves[at : at + 32] = _leaf_of(key, record)
+        leaves[at : at + 32] = compute_record_leaf(key, record)
         count += 1
     levels = [leaves]
     for level in range(1, compute_depth(count) + 1):
@@ -191,6 +193,15 @@ def rebuild(records: Iterable[tuple[bytes, Record]]) -> Tree:
     tree.levels, tree.count = levels[: max(1, len(levels) - 1)], count
     tree.root = compute_state_root(count, bytes(levels[-1][:32]))
     return tree
+
+
+def climb(hashes: bytes, level: int, depth: int) -> bytes:
+    """The hash at level `depth` over all the hashes of a level below it."""
+    below = bytearray(hashes)
+    for above in range(level + 1, depth + 1):
+        below.extend(bytes(-len(below) % BUNDLE))
+        below = _compute_level(above, below)
+    return bytes(below[:32])
 
 
 def _compute_level(level: int, below: bytearray) -> bytearray:
@@ -208,11 +219,13 @@ def iterate_path(view: View, slot: int) -> Iterator[bytes]:
         yield view.get_bundle(level, slot)
 
 
-def _sentinel() -> Record:
+def make_sentinel() -> Record:
+    """What stands at slot 0 before there is a record."""
     return Record(None, 0, 0, 0, 0, b"", 0, b"")
 
 
-def _leaf_of(key: bytes, record: Record) -> bytes:
+def compute_record_leaf(key: bytes, record: Record) -> bytes:
+    """The hash of the leaf of a record in its place."""
     value_hash = ZERO_DIGEST if key == SENTINEL_KEY else record.hash
     return compute_leaf(record.slot, key, record.next_key, value_hash)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "spec"
-PAGES = ("encoding", "transaction", "block", "merkle", "store", "proof")
+PAGES = ("encoding", "transaction", "block", "merkle", "store", "snapshot", "proof")
 _EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,0 +1,228 @@
+"""Installing a snapshot: its verified pieces become a store (docs/spec/snapshot.md).
+
+1. `minstall` says that a disk is not a store yet. It is written with the first piece, in the batch
+   that takes `mfinal` away; the last batch, which is the first to have `mfinal` again, removes it.
+   So a disk is a whole store, or one that says what it lacks.
+2. What is here is kept over a restart, and over a change to a newer snapshot: a chunk with its
+   root, blocks by themselves. A slot keeps its key for ever: a newer chunk replaces an older one.
+3. Every batch is synced: what comes before another is never lost without it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from ledger import codec, merkle, schema
+from ledger.block import Header, compute_header_hash, decode_header
+from ledger.codec import Value
+from ledger.errors import StoreError
+from ledger.final_state import FinalState
+from ledger.history import compute_new_nodes
+from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
+from ledger.merkle import Accumulator
+from ledger.record import Record
+from ledger.result import Result, decode_result
+from ledger.snapshot import (
+    CHUNK_HEADERS,
+    HEADERS_LEVEL,
+    Body,
+    HeaderPart,
+    find_first_body,
+    find_first_results,
+)
+from ledger.state import Reader
+from ledger.store import EpochEnd, compose_epoch_end, compose_index
+from ledger.transaction import decode_transaction
+
+BATCH = 2_000
+STATE, HEADERS = "s", "h"
+_TABLES = b"bdefhiklnrstv"
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The block that a snapshot is of: its header, what makes it final, and all epochs before."""
+
+    header: bytes
+    finalization: bytes
+    epochs: tuple[EpochEnd, ...]
+
+
+def is_installing(disk: Readable) -> bool:
+    """Whether a disk has a part of a snapshot and is no store."""
+    return disk.get(schema.META_INSTALL) is not None
+
+
+def compose_begin(height: int) -> list[Change]:
+    """A snapshot of this height is on its way here: from now on the disk is no store."""
+    return [(schema.META_INSTALL, codec.encode(height)), (schema.META_FINAL, None)]
+
+
+def read_root(disk: Readable, kind: str, chunk: int) -> bytes | None:
+    """The root of a chunk that is here as a whole."""
+    return disk.get(schema.piece_key(kind, chunk))
+
+
+def compose_root(kind: str, chunk: int, root: bytes) -> Change:
+    """A chunk is here as a whole."""
+    return schema.piece_key(kind, chunk), root
+
+
+def compose_records(records: Iterable[tuple[bytes, Record]]) -> Iterator[Change]:
+    """Records of a chunk of the state; of each the current version is the only one here."""
+    for key, record in records:
+        envelope = record.encode()
+        yield schema.record_key(key), envelope
+        yield schema.slot_key(record.slot), key
+        if key:
+            yield schema.version_key(key, record.version), envelope
+
+
+def compose_headers(part: HeaderPart) -> Iterator[Change]:
+    """A chunk of headers, with the nodes that stand over them alone."""
+    first = part.chunk * CHUNK_HEADERS
+    leaves: list[bytes] = []
+    for height, data in enumerate(part.headers, start=first):
+        hash_ = compute_header_hash(data)
+        leaves.append(merkle.compute_leaf_hash(hash_))
+        yield schema.header_key(height), data
+        yield schema.header_hash_key(hash_), height.to_bytes(8, "big")
+    yield from _compose_nodes(leaves, 0, first)
+
+
+def compose_results(height: int, leaves: Sequence[bytes]) -> list[Change]:
+    """All results of a block."""
+    return [(schema.results_key(height), codec.encode(list(leaves)))]
+
+
+def compose_places(header: Header, results: Iterable[Result]) -> Iterator[Change]:
+    """Where transactions stand, so that they do not come again."""
+    for result in results:
+        if result.index < header.transactions_count:
+            place = schema.place(header.height, result.index)
+            yield schema.transaction_key(result.id), place
+
+
+def compose_body(height: int, body: Body) -> list[Change]:
+    """The body of a block."""
+    entry = codec.encode([body.parent_certificate, list(body.transactions)])
+    return [(schema.body_key(height), entry)]
+
+
+def _compose_nodes(nodes: Sequence[bytes], level: int, first: int) -> Iterator[Change]:
+    """Perfect subtrees over nodes of a level that begin at `first`, themselves included."""
+    row = list(nodes)
+    while row:
+        for at, node in enumerate(row):
+            yield schema.node_key(level, first + at), node
+        pairs = zip(row[::2], row[1::2], strict=False)
+        row = [merkle.compute_node_hash(left, right) for left, right in pairs]
+        level, first = level + 1, first // 2
+
+
+def finish(
+    disk: KeyValue,
+    certified: Certified,
+    window: int,
+    derive: Callable[[Reader], dict[bytes, Value]],
+) -> None:
+    """Make a store of a disk that has all pieces.
+
+    It may be stopped at any write and begun again.
+    """
+    header = decode_header(certified.header)
+    height, state = int(header.height), FinalState(disk)
+    _write_all(disk, _forget_stale(disk, height, window))
+    _write_all(disk, [(key, None) for key, _ in disk.scan(b"d", b"e")])
+    _write_all(
+        disk,
+        (
+            (schema.derived_key(key), codec.encode(value))
+            for key, value in derive(state).items()
+            if value is not None
+        ),
+    )
+    whole = schema.node_key(HEADERS_LEVEL, 0), schema.node_key(HEADERS_LEVEL + 1, 0)
+    _write_all(disk, _compose_nodes([node for _, node in disk.scan(*whole)], HEADERS_LEVEL, 0))
+    for number in range(find_first_body(height), height + 1):
+        _write_all(disk, _compose_index(disk, header.chain, number))
+    disk.write(_compose_final(disk, header, certified), sync=True)
+
+
+def wipe(disk: KeyValue) -> None:
+    """Forget a snapshot that cannot be had: the disk is empty again, but for its mark."""
+    first, last = bytes((_TABLES[0],)), bytes((_TABLES[-1] + 1,))
+    keys = (key for key, _ in disk.scan(first, last) if key[0] in _TABLES)
+    while batch := list(islice(keys, BATCH)):
+        disk.write([(key, None) for key in batch], sync=True)
+        keys = (key for key, _ in disk.scan(batch[-1], last) if key[0] in _TABLES)
+    disk.write([(schema.META_FINAL, None), *_forget_pieces(disk)], sync=True)
+
+
+def _write_all(disk: KeyValue, changes: Iterable[Change]) -> None:
+    rest = iter(changes)
+    while batch := list(islice(rest, BATCH)):
+        disk.write(batch, sync=True)
+
+
+def _forget_stale(disk: KeyValue, height: int, window: int) -> list[Change]:
+    """What an older snapshot had and this one has not: bodies and results below its own."""
+    first_body = schema.body_key(find_first_body(height))
+    changes: list[Change] = [(key, None) for key, _ in disk.scan(schema.body_key(1), first_body)]
+    first_results = schema.results_key(find_first_results(height, window))
+    for key, data in disk.scan(schema.results_key(1), first_results):
+        changes.append((key, None))
+        results = [decode_result(leaf) for leaf in codec.decode_trusted(data)]
+        changes += [(schema.transaction_key(result.id), None) for result in results]
+    return changes
+
+
+def _compose_index(disk: Readable, chain: str, height: int) -> Iterator[Change]:
+    """The entries of one block whose body and results are here."""
+    body, leaves = disk.get(schema.body_key(height)), disk.get(schema.results_key(height))
+    if body is None or leaves is None:
+        raise StoreError(f"block {height} of the snapshot is not here")
+    _, raws = codec.decode_trusted(body)
+    transactions = [decode_transaction(raw, chain) for raw in raws]
+    results = [decode_result(leaf) for leaf in codec.decode_trusted(leaves)]
+    return compose_index(height, results, transactions)
+
+
+def _compose_final(disk: Readable, header: Header, certified: Certified) -> list[Change]:
+    """The last batch: the header itself, what proves it and every epoch before, and `mfinal`."""
+    height, hash_ = int(header.height), compute_header_hash(certified.header)
+    before = Accumulator(height, _read_peaks(disk, height))
+    after = before.copy()
+    after.append(merkle.compute_leaf_hash(hash_))
+    changes: list[Change] = [
+        (schema.body_key(0), codec.encode([b"", []])),
+        (schema.results_key(0), codec.encode([])),
+        (schema.header_key(height), certified.header),
+        (schema.header_hash_key(hash_), height.to_bytes(8, "big")),
+        (schema.finalization_key(height), certified.finalization),
+    ]
+    for level, index, node in compute_new_nodes(before, hash_):
+        changes.append((schema.node_key(level, index), node))
+    for epoch, end in enumerate(certified.epochs):
+        changes.append((schema.finalization_key(end.height), end.finalization))
+        changes.append(compose_epoch_end(epoch, end))
+    changes.append((schema.META_FINAL, codec.encode([height, after.peaks])))
+    return changes + _forget_pieces(disk)
+
+
+def _forget_pieces(disk: Readable) -> list[Change]:
+    pieces = disk.scan(schema.META_PIECE, prefix_end(schema.META_PIECE))
+    return [*((key, None) for key, _ in pieces), (schema.META_INSTALL, None)]
+
+
+def _read_peaks(disk: Readable, count: int) -> list[bytes]:
+    peaks: list[bytes] = []
+    first = 0
+    for level in reversed(range(count.bit_length())):
+        if count >> level & 1:
+            node = disk.get(schema.node_key(level, first >> level))
+            if node is None:
+                raise StoreError(f"the header tree of the snapshot lacks a node of level {level}")
+            peaks.append(node)
+            first += 1 << level
+    return peaks
