@@ -18,6 +18,7 @@ from ledger.codec import Value
 from ledger.errors import StoreError
 from ledger.final_state import FinalState
 from ledger.history import compute_new_nodes
+from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
 from ledger.record import Record
@@ -31,7 +32,7 @@ from ledger.snapshot import (
     find_first_results,
 )
 from ledger.state import Reader
-from ledger.store import EpochEnd, compose_epoch_end, compose_index
+from ledger.store import EpochEnd, compose_epoch_end
 from ledger.transaction import decode_transaction
 
 BATCH = 2_000

@@ -15,13 +15,13 @@ from ledger.block import Header, compute_header_hash, compute_validators_hash, d
 from ledger.errors import StoreError
 from ledger.final_state import FinalState, read_envelope
 from ledger.history import History, compute_new_nodes
+from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
 from ledger.primitives import Digest
 from ledger.record import Record
 from ledger.result import Result, decode_result
 from ledger.sealed import SealedBlock
-from ledger.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,23 +300,3 @@ def compose_epoch_end(epoch: int, end: EpochEnd) -> Change:
     """How an epoch ended."""
     pairs = [[code, key] for code, key in end.next_validators]
     return schema.epoch_key(epoch), codec.encode([end.height, end.finalization, pairs])
-
-
-def compose_index(
-    height: int, results: Sequence[Result], transactions: Sequence[Transaction]
-) -> Iterator[Change]:
-    """A block's entries in the index of subjects."""
-    for result in results:
-        transaction: Transaction | None = None
-        if result.index < len(transactions):
-            transaction = transactions[result.index]
-        kind = transaction.kind if transaction else "due"
-        signers = transaction.signers if transaction else ()
-        where = schema.place(height, result.index)
-        entry = codec.encode([result.id, kind, result.code, list(signers)])
-        subjects = dict.fromkeys(signers)
-        subjects[f"kind:{kind}"] = None
-        for event in result.events:
-            subjects.update(dict.fromkeys(event["about"]))
-        for subject in subjects:
-            yield schema.subject_prefix(subject) + where, entry

@@ -19,9 +19,10 @@ from ledger.block import decode_header
 from ledger.errors import LedgerError
 from ledger.keyvalue import Change, KeyValue, prefix_end
 from ledger.primitives import Digest, PublicKey
+from ledger.schema import META_JOURNAL
 from node.frames import BlockBody
 
-MARK_KEY = b"mjournal"
+MARK_KEY = META_JOURNAL
 BARRED_PREFIX = b"mbarred"
 REWRITE_RECORDS = 4096
 

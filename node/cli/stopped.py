@@ -1,7 +1,7 @@
 """What commands that read a stopped peer's own store have in common."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -33,13 +33,28 @@ def check_folders(config: Path | None, data: Path | None) -> None:
 @contextmanager
 def open_stopped(config: Path, data: Path | None) -> Iterator[tuple[Store, Genesis]]:
     """The store of a stopped peer, or of a copy of its data, and the genesis of its chain."""
+    with open_disks(config, data) as (disk, _, genesis):
+        yield Store(disk, compute_genesis_block(genesis)), genesis
+
+
+@contextmanager
+def open_disks(
+    config: Path, data: Path | None
+) -> Iterator[tuple[LevelDb, LevelDb | None, Genesis]]:
+    """The disks of a stopped peer, or of a copy of its data, as they are: a copy or a backup may
+    have no journal. Raises CommandError, ConfigError or StoreError."""
     loaded = load_config(config)
     genesis = load_genesis(loaded)
-    folder = (data or loaded.data_dir) / "store"
-    if not folder.is_dir():
-        raise CommandError(f"no store is in {folder}: has this peer ever run?")
-    disk = LevelDb(folder)
-    try:
-        yield Store(disk, compute_genesis_block(genesis)), genesis
-    finally:
-        disk.close()
+    folder = data or loaded.data_dir
+    if not (folder / "store").is_dir():
+        raise CommandError(f"no store is in {folder / 'store'}: has this peer ever run?")
+    with ExitStack() as opened:
+        disk = _open(folder / "store", opened)
+        has_journal = (folder / "journal").is_dir()
+        yield disk, _open(folder / "journal", opened) if has_journal else None, genesis
+
+
+def _open(folder: Path, opened: ExitStack) -> LevelDb:
+    disk = LevelDb(folder, must_exist=True)
+    opened.callback(disk.close)
+    return disk
