@@ -4,6 +4,9 @@ Exactly: two different `notarize`, two different `finalize`, or `nullify` and `f
 epoch and view. (`notarize` and `nullify` together are honest.)
 
     evidence = [signed vote, signed vote]         the one with the smaller encoding first
+
+A signature covers the hash of the validator set that it votes in, so a key accuses itself without
+the set: what the ledger records needs the key alone.
 """
 
 from typing import Final
@@ -13,6 +16,7 @@ from consensus.validators import ValidatorSet
 from consensus.vote import IsValid, SignedVote, Vote, VoteKind
 from ledger.codec import decode, encode
 from ledger.errors import FormatError, SignatureError
+from ledger.primitives import PublicKey
 
 MAX_EVIDENCE_BYTES: Final = 512
 
@@ -54,10 +58,24 @@ def verify_evidence(
     first: SignedVote, second: SignedVote, validators: ValidatorSet, is_valid: IsValid
 ) -> None:
     """Raise FormatError or SignatureError unless these votes prove their signer faulty."""
+    _check_contradiction(first, second)
+    for signed in (first, second):
+        if not signed.is_valid(validators, is_valid):
+            raise SignatureError("a vote of the evidence is not validly signed")
+
+
+def verify_accusation(
+    first: SignedVote, second: SignedVote, key: PublicKey, is_valid: IsValid
+) -> None:
+    """Raise FormatError or SignatureError unless these votes prove that a key signed both."""
+    _check_contradiction(first, second)
+    for signed in (first, second):
+        if not is_valid(key, signed.signature, signed.vote.encode()):
+            raise SignatureError("a vote of the evidence is not signed by the key")
+
+
+def _check_contradiction(first: SignedVote, second: SignedVote) -> None:
     if first.signer != second.signer:
         raise FormatError("the votes are by different signers")
     if not is_double_signing(first.vote, second.vote):
         raise FormatError("the votes do not contradict each other")
-    for signed in (first, second):
-        if not signed.is_valid(validators, is_valid):
-            raise SignatureError("a vote of the evidence is not validly signed")

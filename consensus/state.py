@@ -156,6 +156,9 @@ class State:
         if not self._ancestry.is_news(kind, view):
             return
         self._check_twin(certificate)
+        for pair in self._tally.confront(certificate):
+            if pair[0].signer != self._voting.index:
+                self._out.append(DoubleSigned(*pair))
         self._persist(Held(certificate), sync=False)
         self._ancestry.add(certificate)
         if self._voting.index is not None and not is_shared:

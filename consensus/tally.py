@@ -3,7 +3,8 @@
 Admission bounds what is stored: one slot per signer and view, with room for a contradiction.
 Signatures are checked lazily: when the votes for one statement reach a quorum, all at once, and
 those that are wrong are thrown out; and where two votes of one signer contradict each other, for
-evidence.
+evidence. A certificate accuses too those of its signers who said something else here: who says one
+thing to some and another to others is heard by nobody twice.
 """
 
 from dataclasses import dataclass
@@ -135,6 +136,22 @@ class Tally:
                 continue
             if not self._is_valid(self._validators.keys[signer], signature, message):
                 raise SignatureError(f"the signature of {self._validators.codes[signer]} is wrong")
+
+    def confront(self, certificate: Certificate) -> list[tuple[SignedVote, SignedVote]]:
+        """What a verified certificate proves, with the votes that are here, against its signers."""
+        round_ = self._rounds.get(certificate.view)
+        if round_ is None:
+            return []
+        found = []
+        for signer, signature in zip(certificate.signers, certificate.signatures, strict=True):
+            for rival in tuple(round_.said.get(signer, ())):
+                if signer in round_.accused or not is_double_signing(rival.vote, certificate.vote):
+                    continue
+                if self._verify_stored(round_, rival):
+                    round_.accused.add(signer)
+                    signed = SignedVote(certificate.vote, signer, signature)
+                    found.append(order_evidence(rival, signed))
+        return found
 
     def count_voters(self, view: View) -> int:
         """How many validators have voted in `view`, in whichever way."""

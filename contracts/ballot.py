@@ -9,7 +9,8 @@
    its code); rules (their next version; no subject); root, recovery (subject: the new key in hex).
 2. Voters are the validators: the active regional nodes. A ballot is carried by n - (n-1)//3 of
    them; a recovery by `root_supermajority_bp` of them, rounded up, and not before `root_notice_ms`
-   of working time have passed. Votes of those who vote no longer do not count.
+   of working time have passed. Votes of those who vote no longer do not count. Nobody judges
+   itself: on its own suspension or revocation the subject has no vote, and is none of the n.
 3. It is judged at each vote, and by the block itself when its notice has passed or the validators
    have become fewer.
 4. Whoever proposes and has a vote has approved. A voter may change its mind while a ballot is open.
@@ -46,6 +47,8 @@ LIFE: Final = {
 JUDGE: Final = "ballot.judge"
 EXPIRE: Final = "ballot.expire"
 RECOVERY: Final = "recovery"
+SUSPENSION: Final = "suspension"
+_WITHOUT_SUBJECT: Final = (SUSPENSION, "revocation")
 OPENING_FAILURES: Final = {
     "matter-open": "no ballot of this matter and subject is open",
     "too-many-ballots": f"the proposer has fewer than {MAX_OPEN} open ballots",
@@ -167,9 +170,23 @@ def compute_threshold(ctx: Context, matter: str, voters: int) -> int:
     return max(quorum, -(-voters * share_bp // 10_000))
 
 
+def has_vote(ctx: Context, ballot: Ballot, code: str) -> bool:
+    """Whether a code may vote on a ballot."""
+    return is_voting(ctx, code) and not _is_judged(ballot, code)
+
+
+def list_voters(ctx: Context, ballot: Ballot) -> list[str]:
+    """Who may vote on a ballot, in the order of their codes."""
+    return [code for code, _ in compute_validators(ctx.layer) if not _is_judged(ballot, code)]
+
+
+def _is_judged(ballot: Ballot, code: str) -> bool:
+    return ballot["matter"] in _WITHOUT_SUBJECT and ballot["subject"] == code
+
+
 def is_carried(ctx: Context, ballot: Ballot) -> bool:
     """Whether enough voters have approved, and the notice has passed."""
-    voters = [code for code, _ in compute_validators(ctx.layer)]
+    voters = list_voters(ctx, ballot)
     approved = sum(code in voters for code, _ in ballot["approvals"])
     threshold = compute_threshold(ctx, ballot["matter"], len(voters))
     return approved >= threshold and ctx.working_ms >= ballot["earliest_ms"]
@@ -177,7 +194,7 @@ def is_carried(ctx: Context, ballot: Ballot) -> bool:
 
 def is_lost(ctx: Context, ballot: Ballot) -> bool:
     """Whether so many voters have rejected that the others cannot carry it."""
-    voters = [code for code, _ in compute_validators(ctx.layer)]
+    voters = list_voters(ctx, ballot)
     rejected = sum(code in voters for code, _ in ballot["rejections"])
     return len(voters) - rejected < compute_threshold(ctx, ballot["matter"], len(voters))
 

@@ -5,10 +5,10 @@ are only ever put; derived tables may delete. Values are shared by every reader 
 place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from ledger.codec import Value
 from ledger.primitives import Digest
@@ -41,6 +41,23 @@ class Trail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What two signed votes prove: one key said both in one view of one epoch."""
+
+    epoch: int
+    view: int
+    kinds: tuple[str, str]
+
+
+ReadEvidence: TypeAlias = Callable[[bytes, bytes], Contradiction | None]
+"""What (key, evidence) proves against the key; None where it proves nothing.
+
+Consensus alone knows which votes contradict each other, and contracts do not know consensus: so
+whoever executes a block brings this with it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What all items of one block share. Times are milliseconds, of the block.
 
@@ -55,6 +72,7 @@ class Scope:
     genesis_hash: Digest
     rules: Rules
     trail: Trail
+    read_evidence: ReadEvidence
     shared: dict[str, Any] = field(default_factory=dict)
 
 

@@ -18,7 +18,9 @@ They read whole tables: for tests, simulation and audits. On the path of a block
 8. The bills of a lease follow from its final meters, its price and the rules it was made under:
    what was billed, with the remainder, is the charge of all settled epochs. Of a lease that has
    settled more epochs than its record keeps, the last one is looked at alone.
-9. Derived tables are what the records say.
+9. A validator key is one node's, now or formerly; double signings are by keys of the accused, and
+   who was accused was so on the ground of one.
+10. Derived tables are what the records say.
 """
 
 from collections.abc import Iterator
@@ -27,17 +29,20 @@ from dataclasses import dataclass, field
 from contracts.account import ACCOUNTS
 from contracts.agreement import ENDED, LEASES, OPEN, Lease, compute_window_end
 from contracts.application import APPLICATIONS, BARS, list_entities
+from contracts.ballot import BALLOTS
 from contracts.billing import SCALE, compute_charge, compute_credit_bp
 from contracts.calendar import compute_course, list_oversold
 from contracts.context import Rules
+from contracts.evidence import DOUBLE_SIGNINGS, make_evidence_key
 from contracts.guards import check_steps
-from contracts.nodes import NODES, RETIRED
+from contracts.nodes import FORMER_KEYS, NODES, RETIRED
 from contracts.pool import MEMBERS, POOLS
+from contracts.proposal import DOUBLE_SIGNING
 from contracts.receipt import Settled, is_course
 from contracts.registry import DERIVED, TABLES, rebuild_derived
 from contracts.rules import RULES
 from contracts.standing import IDENTITIES
-from contracts.table import ISSUED, count_money, get_last_field
+from contracts.table import ISSUED, count_money, get_last_field, get_owner
 from contracts.voucher import VOUCHERS
 from ledger.code import is_code, parse_code
 from ledger.codec import Value
@@ -67,6 +72,7 @@ def run_checks(state: Reader, time_ms: int = 0) -> list[Check]:
         _check_records(state),
         _check_vouchers(state),
         _check_bills(state),
+        _check_voices(state),
         _check_derived(state),
     ]
 
@@ -303,6 +309,32 @@ def _is_billed_by_meters(lease: Lease, rules: Rules) -> bool:
     ahead = sum(claim["billed_micro_yuan"] for claim in lease["open"])
     billed = lease["billed_micro_yuan"] - ahead
     return billed * SCALE + lease["remainder"] == sum(charges)
+
+
+def _check_voices(state: Reader) -> Check:
+    check = Check("validator keys are one node's", "keys and double signings")
+    holders = {
+        bytes.fromhex(get_last_field(key)): record.value["code"]
+        for key, record in state.scan(FORMER_KEYS.prefix)
+    }
+    for key, record in state.scan(NODES.prefix):
+        code, voice = get_last_field(key), record.value["validator_key"]
+        if voice and holders.setdefault(voice, code) != code:
+            check.wrong.append(f"{code} and {holders[voice]} have one validator key")
+    check.count = len(holders)
+    for key, record in state.scan(DOUBLE_SIGNINGS.prefix):
+        check.count += 1
+        code = get_owner(key, record.value)
+        if holders.get(record.value["key"]) != code:
+            check.wrong.append(f"{code} is accused of what it has no key for")
+    for key, record in state.scan(BALLOTS.prefix):
+        ballot = record.value
+        ground = ballot["details"]
+        if ground.get("reason") == DOUBLE_SIGNING:
+            wanted = make_evidence_key(ballot["subject"], ground["epoch"], ground["view"])
+            if state.get(wanted) is None:
+                check.wrong.append(f"{get_last_field(key)} rests on evidence that there is not")
+    return check
 
 
 def _check_derived(state: Reader) -> Check:

@@ -32,7 +32,7 @@ from contracts.account import (
     make_account,
     make_account_key,
 )
-from contracts.context import Context, Scope, Trail
+from contracts.context import Context, ReadEvidence, Scope, Trail
 from contracts.errors import BrokenInvariant, CallError, Failure, require
 from contracts.guards import check_changes
 from contracts.nodes import (
@@ -94,6 +94,7 @@ class BlockInput:
     transactions: Sequence[Transaction]
     genesis_hash: Digest
     trail: Trail
+    read_evidence: ReadEvidence
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ def _execute_items(parent: Reader, block: BlockInput, is_guarded: bool) -> Block
         genesis_hash=block.genesis_hash,
         rules=load_current(parent, block.height),
         trail=block.trail,
+        read_evidence=block.read_evidence,
     )
     due = _execute_due(scope, layer, block, is_guarded)
     results = [

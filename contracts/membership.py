@@ -144,7 +144,7 @@ def admit(ctx: Context, call: Admit) -> None:
     block = call.number_block
     require(not block or not is_block_taken(ctx, block[0], block[1]), "block-taken")
     validator_key = keys[2] if block else b""
-    require(not block or not nodes.is_validator_key(ctx, validator_key or b""), "key-taken")
+    require(not block or not nodes.find_holder(ctx, validator_key or b""), "key-taken")
 
     # what changes
     operating = application["operating"]
@@ -235,15 +235,15 @@ def _is_gateway(ctx: Context, through: str) -> bool:
 def rotate_validator(ctx: Context, _call: RotateValidator) -> None:
     """Give a regional node a new validator key; the validator set changes with it."""
     # who may
-    key, node = nodes.load_own(ctx)
+    nodes.load_own(ctx)
 
     # what must hold
     validator_key = parse_key_signer(ctx.signers[1])
     assert validator_key is not None
-    require(not nodes.is_validator_key(ctx, validator_key), "key-taken")
+    require(not nodes.find_holder(ctx, validator_key), "key-taken")
 
     # what changes
-    NODES.put(ctx, key, {**node, "validator_key": validator_key})
+    nodes.apply_voice(ctx, ctx.actor, validator_key)
     ctx.emit("identity.validator_rotated", (ctx.actor,), key=validator_key)
 
 
@@ -294,7 +294,7 @@ CALLS = (
             "code-taken": "the code was never given out",
             "region-taken": "no other regional node stands for the region",
             "block-taken": "no number block overlaps the new one",
-            "key-taken": "no node has this validator key",
+            "key-taken": "no node has or had this validator key",
         },
         handler=admit,
         changes="the application, the identity, the node; the national node's account: four keys,"
@@ -342,10 +342,10 @@ CALLS = (
         signers=(Role("regional node", "R"), Role("key: of the new validator key", "k")),
         failures={
             "unknown-node": "the actor is a node",
-            "key-taken": "no node has this validator key",
+            "key-taken": "no node has or had this validator key",
         },
         handler=rotate_validator,
-        changes="the node; its account; the validator set",
+        changes="the node; its account; the validator set; the record of the former key",
         events=("identity.validator_rotated",),
         tolerates=("expired", "inactive"),
     ),

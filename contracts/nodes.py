@@ -3,6 +3,8 @@
     key    node 0x00 code 0x00
     value  {"activates_ms", "http_endpoint", "peer_certificate", "peer_endpoint", "peer_key",
             "rules", "sector", "status", "through", "validator_key"}
+    key    former_key 0x00 key in hex 0x00       a validator key that was rotated away
+    value  {"code", "height", "rules"}           whose it was, and where it was replaced
 
 1. A node is admitted, then connected once it has shown that it runs, then active; it may be
    suspended and resumed, and retires for ever from wherever it stands. What ends or stops its
@@ -19,6 +21,7 @@
 6. `through` is the regional node that an industry node is connected through, `sector` the named
    sector that it applied for, of which one letter has many; empty for others, and for those of the
    genesis.
+7. A validator key is one node's for ever: what was signed with a former one still tells who signed.
 """
 
 from dataclasses import dataclass
@@ -90,6 +93,17 @@ NODES: Final[Table[NodeRecord]] = Table(
 )
 
 
+class FormerKey(TypedDict):
+    """The value of a validator key that its node has replaced."""
+
+    code: str
+    height: int
+    rules: int
+
+
+FORMER_KEYS: Final[Table[FormerKey]] = Table("former_key", FormerKey, ("key",))
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A node as the network layer needs it; `status` is one of its life."""
@@ -134,9 +148,27 @@ def load_own(ctx: Context) -> tuple[bytes, NodeRecord]:
     return key, node
 
 
-def is_validator_key(ctx: Context, key: bytes) -> bool:
-    """Whether a node, active or not, has this validator key."""
-    return any(value["validator_key"] == key for _, value in ctx.scan(PREFIX))
+def find_voice(ctx: Context, key: bytes) -> str:
+    """The code of the node, active or not, whose validator key this is; empty where it is none."""
+    holders = (node for node, value in ctx.scan(PREFIX) if value["validator_key"] == key)
+    holder = next(holders, None)
+    return "" if holder is None else _code_of(holder)
+
+
+def find_holder(ctx: Context, key: bytes) -> str:
+    """The code of the node whose validator key this is or once was; empty where it is none."""
+    former = FORMER_KEYS.get(ctx, FORMER_KEYS.make_key(key.hex()))
+    return find_voice(ctx, key) if former is None else former["code"]
+
+
+def apply_voice(ctx: Context, code: str, validator_key: bytes) -> None:
+    """Give a node another validator key, and note whose the one before was."""
+    key = NODES.make_key(code)
+    node = NODES.get(ctx, key)
+    assert node is not None
+    former: FormerKey = {"code": code, "height": ctx.height, "rules": ctx.rules.version}
+    FORMER_KEYS.put(ctx, FORMER_KEYS.make_key(node["validator_key"].hex()), former)
+    NODES.put(ctx, key, {**node, "validator_key": validator_key})
 
 
 def check_active(ctx: Context, code: str, tolerates: tuple[str, ...]) -> None:
@@ -264,4 +296,4 @@ DUE = (
         events=("membership.activated", "membership.waits"),
     ),
 )
-TABLES = (NODES,)
+TABLES = (NODES, FORMER_KEYS)

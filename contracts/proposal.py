@@ -9,17 +9,20 @@
    version before it.
 4. A new root is proposed by the national node with the signatures of the old root and of the new
    one. A recovery needs neither of the old keys, and is proposed by a regional node that votes.
-5. Whether a proposed version suits is tried against past blocks first: `suanlian rules try`.
+5. A regional node that signed twice in consensus is accused: that is a suspension, and its ballot
+   names the double signing on the ledger that it rests on, with the reason `double-signing`.
+6. Whether a proposed version suits is tried against past blocks first: `suanlian rules try`.
 """
 
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
-from contracts.ballot import OPENING_FAILURES, RECOVERY, open_ballot
+from contracts.ballot import OPENING_FAILURES, RECOVERY, SUSPENSION, open_ballot
 from contracts.call import Call, Role
 from contracts.context import Context
 from contracts.errors import require
+from contracts.evidence import DOUBLE_SIGNINGS, make_evidence_key
 from contracts.life import STEP_FAILURES, compute_next
 from contracts.nodes import is_electoral, is_voting
 from contracts.payload import Der, Note, Payload, RegionalCode
@@ -35,9 +38,10 @@ from ledger.transaction import parse_key_signer
 
 MAX_NOTICE_BLOCKS: Final = 10_000_000
 MAX_CHANGES: Final = 64
+DOUBLE_SIGNING: Final = "double-signing"
 # The step of the subject's identity that a matter is about.
 STEPS: Final = {
-    "suspension": "suspend",
+    SUSPENSION: "suspend",
     "revocation": "revoke",
     "resumption": "resume",
     "retirement": "revoke",
@@ -65,6 +69,15 @@ class Propose(Payload):
     ]
     note: Note
     reason: Annotated[Reason, Field(description=", ".join(get_args(Reason)))]
+
+
+class Accuse(Payload):
+    """A suspension on the ground of a double signing that is on the ledger."""
+
+    code: RegionalCode
+    epoch: Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="epoch of the double signing")]
+    note: Note
+    view: Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="view of the double signing")]
 
 
 class ProposeRules(Payload):
@@ -104,17 +117,44 @@ def propose(ctx: Context, call: Propose) -> None:
     elif call.matter == "revocation":
         entitled = ctx.actor[0] == "N"
     else:
-        entitled = ctx.actor[0] == "N" or (is_voting(ctx, ctx.actor) and ctx.actor != call.code)
+        entitled = _is_other(ctx, call.code)
     require(entitled, "not-entitled")
 
     # what must hold
     require(is_electoral(ctx, call.code), "not-a-voter")
-    identity = get_identity(ctx, call.code)
-    assert identity is not None
-    compute_next(LIFE, identity["status"], STEPS[call.matter])
+    _check_step(ctx, call.code, call.matter)
 
     # what changes
     open_ballot(ctx, call.matter, call.code, {"reason": call.reason}, call.note)
+
+
+def accuse(ctx: Context, call: Accuse) -> None:
+    """Propose to suspend a regional node that signed twice."""
+    # who may
+    require(_is_other(ctx, call.code), "not-entitled")
+
+    # what must hold
+    evidence = DOUBLE_SIGNINGS.get(ctx, make_evidence_key(call.code, call.epoch, call.view))
+    require(evidence is not None, "unknown-evidence")
+    require(is_electoral(ctx, call.code), "not-a-voter")
+    _check_step(ctx, call.code, SUSPENSION)
+
+    # what changes
+    ground = {"epoch": call.epoch, "reason": DOUBLE_SIGNING, "view": call.view}
+    open_ballot(ctx, SUSPENSION, call.code, ground, call.note)
+
+
+def _is_other(ctx: Context, code: str) -> bool:
+    """Whether the actor may ask for the suspension of a node: the national node, or one that votes,
+    but not the node itself."""
+    return ctx.actor[0] == "N" or (is_voting(ctx, ctx.actor) and ctx.actor != code)
+
+
+def _check_step(ctx: Context, code: str, matter: str) -> None:
+    """Fail with `wrong-state` unless the subject's life has the step of a matter."""
+    identity = get_identity(ctx, code)
+    assert identity is not None
+    compute_next(LIFE, identity["status"], STEPS[matter])
 
 
 def propose_rules(ctx: Context, call: ProposeRules) -> None:
@@ -184,6 +224,22 @@ CALLS = (
             **OPENING_FAILURES,
         },
         handler=propose,
+        changes="the ballot; the actor's account",
+        events=("ballot.opened",),
+    ),
+    Call(
+        kind="ballot.accuse",
+        title="Propose to suspend a regional node that signed twice",
+        payload=Accuse,
+        signers=(Role("national node, or regional node", "NR"),),
+        failures={
+            "not-entitled": "the actor is the national node, or another node that votes",
+            "unknown-evidence": "the double signing is on the ledger",
+            "not-a-voter": "the code is of a regional node that votes, or is suspended from it",
+            **STEP_FAILURES,
+            **OPENING_FAILURES,
+        },
+        handler=accuse,
         changes="the ballot; the actor's account",
         events=("ballot.opened",),
     ),

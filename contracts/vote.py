@@ -18,9 +18,11 @@ from contracts.ballot import (
     EXPIRE,
     JUDGE,
     OPEN,
+    SUSPENSION,
     Ballot,
     BallotId,
     apply_end,
+    has_vote,
     is_carried,
     is_lost,
     make_ballot_key,
@@ -29,7 +31,7 @@ from contracts.ballot import (
 from contracts.call import Call, Due, Role
 from contracts.context import BLOCK, Context
 from contracts.errors import Failure, require
-from contracts.nodes import STATUS_FAILURES, apply_identity_step, is_voting
+from contracts.nodes import STATUS_FAILURES, apply_identity_step
 from contracts.payload import Note, Payload
 from contracts.proposal import STEPS
 from contracts.table import get_last_field
@@ -60,7 +62,7 @@ def approve(ctx: Context, call: Approve) -> None:
     """Vote for a ballot; the vote that carries it runs its effect."""
     # who may
     ballot = _require_open(ctx, call.ballot)
-    require(is_voting(ctx, ctx.actor), "not-a-voter")
+    require(has_vote(ctx, ballot, ctx.actor), "not-a-voter")
 
     # what must hold
     require(not _has_voted(ballot["approvals"], ctx.actor), "already-voted")
@@ -82,7 +84,7 @@ def reject(ctx: Context, call: Reject) -> None:
     """Vote against a ballot, which ends it when it cannot be carried any more."""
     # who may
     ballot = _require_open(ctx, call.ballot)
-    require(is_voting(ctx, ctx.actor), "not-a-voter")
+    require(has_vote(ctx, ballot, ctx.actor), "not-a-voter")
 
     # what must hold
     require(not _has_voted(ballot["rejections"], ctx.actor), "already-voted")
@@ -109,7 +111,7 @@ def withdraw(ctx: Context, call: Withdraw) -> None:
 
     # what must hold
     approved = any(voter != ctx.actor for voter, _ in ballot["approvals"])
-    require(ballot["matter"] != "suspension" or not approved, "approved-by-others")
+    require(ballot["matter"] != SUSPENSION or not approved, "approved-by-others")
 
     # what changes
     apply_end(ctx, call.ballot, ballot, "withdraw", ctx.actor, call.note or "withdrawn")
@@ -210,7 +212,7 @@ CALLS = (
         signers=(_VOTER,),
         failures={
             **_OPEN_FAILURES,
-            "not-a-voter": "the actor is an active regional node",
+            "not-a-voter": "the actor is an active regional node, and does not judge itself",
             "already-voted": "it has not approved yet",
             "wrong-state": "where this vote carries it: the subject is still such that it can be",
             **STATUS_FAILURES,
@@ -227,7 +229,7 @@ CALLS = (
         signers=(_VOTER,),
         failures={
             **_OPEN_FAILURES,
-            "not-a-voter": "the actor is an active regional node",
+            "not-a-voter": "the actor is an active regional node, and does not judge itself",
             "already-voted": "it has not rejected yet",
         },
         handler=reject,

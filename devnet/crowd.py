@@ -80,6 +80,7 @@ class Crowd:
         self._trail = first.trail
         self._validators = ValidatorSet(self.genesis.validators)
         self._domain = Domain(Purpose.TRANSACTION, self.genesis.hash)
+        self._votes = Domain(Purpose.VOTE, self.genesis.hash)
         self._nonce = 0
         keys = {member.code: member.keys.identity for member in founded.members}
         self.bank: Actor = (bank, keys[bank])
@@ -114,7 +115,7 @@ class Crowd:
         certificate = b"" if above.height == 0 else b"certificate"
         time_ms = TimeMs(above.time_ms + after_ms)
         frame = Frame(above.epoch, View(above.height + 1), time_ms, self.regions[0][0], certificate)
-        return execute_block(parent, frame, transactions, self._validators, self.genesis.hash)
+        return execute_block(parent, frame, transactions, self._validators, self._votes)
 
     def keep(self, sealed: SealedBlock) -> None:
         """Write a block to the disk."""

@@ -61,11 +61,16 @@ class SigningKey:
 class Domain:
     """Signatures of one purpose on one chain."""
 
-    __slots__ = ("_prefix", "purpose")
+    __slots__ = ("_prefix", "genesis_hash", "purpose")
 
     def __init__(self, purpose: Purpose, genesis_hash: Digest) -> None:
         self.purpose = purpose
+        self.genesis_hash = genesis_hash
         self._prefix = b"suanlian/" + purpose.value.encode() + b"/v1\x00" + genesis_hash
+
+    def of(self, purpose: Purpose) -> "Domain":
+        """Signatures of another purpose on the same chain."""
+        return type(self)(purpose, self.genesis_hash)
 
     def sign(self, key: SigningKey, message: bytes) -> Signature:
         """Sign `message` for this purpose and chain."""

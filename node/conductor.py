@@ -171,7 +171,10 @@ class Conductor:
                 self._replica.diverge(block, "")
             case acts.DoubleSigned(first, second):
                 self._replica.counters.double_signed += 1
-                _log.error("double signing: %r and %r by %d", first.vote, second.vote, first.signer)
+                validators = self._replica.validators
+                code = validators.codes[first.signer]
+                _log.error("double signing: %r and %r by %s", first.vote, second.vote, code)
+                self._replica.reporter.saw(first, second, validators)
             case acts.KeyElsewhere(evidence):
                 self._bar(evidence)
             case acts.Recovered(view):

@@ -12,6 +12,7 @@ from contracts import machine
 from ledger import block as blocks
 from ledger import tree
 from ledger.block import Header
+from ledger.crypto import Domain
 from ledger.merkle import Accumulator
 from ledger.primitives import Code, Digest, Epoch, Height, TimeMs, View
 from ledger.sealed import SealedBlock
@@ -19,6 +20,7 @@ from ledger.state import Layer, Reader
 from ledger.store import Store
 from ledger.trail import Trail
 from ledger.transaction import Transaction
+from node.evidence import make_reader
 from node.trail import extend_trail
 
 
@@ -64,9 +66,12 @@ def execute_block(
     frame: Frame,
     transactions: Sequence[Transaction],
     validators: ValidatorSet,
-    genesis_hash: Digest,
+    domain: Domain,
 ) -> SealedBlock:
-    """Execute transactions on the parent's state and seal the block that they make."""
+    """Execute transactions on the parent's state and seal the block that they make.
+
+    `domain` is that of votes on the chain: what evidence is read with.
+    """
     above = parent.header
     output = machine.execute_block(
         parent.state,
@@ -75,8 +80,9 @@ def execute_block(
             time_ms=frame.time_ms,
             parent_time_ms=above.time_ms,
             transactions=transactions,
-            genesis_hash=genesis_hash,
+            genesis_hash=domain.genesis_hash,
             trail=parent.trail,
+            read_evidence=make_reader(domain),
         ),
     )
     overlay = tree.seal(parent.tree, output.layer)

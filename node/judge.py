@@ -19,7 +19,7 @@ from consensus.validators import ValidatorSet
 from contracts import machine
 from contracts.standing import IDENTITIES
 from ledger.block import Block
-from ledger.crypto import sha256
+from ledger.crypto import Domain, sha256
 from ledger.errors import LedgerError
 from ledger.primitives import Digest, PublicKey
 from ledger.sealed import SealedBlock
@@ -75,7 +75,7 @@ class Judge:
         ports: Ports,
         limits: BlockLimits,
         chain_name: str,
-        genesis_hash: Digest,
+        domain: Domain,
         on_executed: Callable[[SealedBlock], None],
         is_checking: Callable[[Digest], bool],
     ) -> None:
@@ -84,7 +84,7 @@ class Judge:
         self._ports = ports
         self._limits = limits
         self._chain_name = chain_name
-        self._genesis_hash = genesis_hash
+        self._domain = domain
         self._on_executed = on_executed
         self._is_checking = is_checking
         self._parked: dict[Digest, Parked] = {}
@@ -364,7 +364,7 @@ class Judge:
         frame = Frame(
             header.epoch, header.view, header.time_ms, header.proposer, block.parent_certificate
         )
-        sealed = execute_block(parent, frame, transactions, self.validators, self._genesis_hash)
+        sealed = execute_block(parent, frame, transactions, self.validators, self._domain)
         if sealed.block.header_bytes != block.header_bytes:
             names = [
                 name

@@ -8,6 +8,7 @@
 
 from consensus.action import Propose
 from consensus.validators import ValidatorSet
+from ledger.crypto import Domain
 from ledger.primitives import Digest, Epoch, TimeMs
 from ledger.sealed import SealedBlock
 from node.chain import Chain
@@ -31,14 +32,14 @@ class Proposer:
         mempool: Mempool,
         ports: Ports,
         limits: BlockLimits,
-        genesis_hash: Digest,
+        domain: Domain,
     ) -> None:
         self._code = code
         self._chain = chain
         self._mempool = mempool
         self._ports = ports
         self._limits = limits
-        self._genesis_hash = genesis_hash
+        self._domain = domain
         self.last_block_ms = 0  # monotonic, of the last block with transactions seen or made
         # Met with signatures under other keys than the parent's state names, by hash.
         self.stale: dict[Digest, Pending] = {}
@@ -73,7 +74,7 @@ class Proposer:
         transactions = [pending.transaction for pending in chosen]
         if transactions:
             self.last_block_ms = self._ports.monotonic_ms()
-        return execute_block(parent, frame, transactions, validators, self._genesis_hash)
+        return execute_block(parent, frame, transactions, validators, self._domain)
 
     def _select(self, parent: Parent, limit_shift: int) -> list[Pending]:
         height = parent.header.height + 1

@@ -141,7 +141,8 @@ def _execute(
     frame = Frame(
         header.epoch, header.view, header.time_ms, header.proposer, stored.parent_certificate
     )
-    sealed = execute_block(parent, frame, transactions, validators, genesis.hash)
+    votes = Domain(Purpose.VOTE, genesis.hash)
+    sealed = execute_block(parent, frame, transactions, validators, votes)
     if sealed.block.header_bytes != stored.header_bytes:
         other = [
             name

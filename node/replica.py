@@ -56,6 +56,7 @@ from node.mempool import Mempool, MempoolLimits, Pending
 from node.outbox import Outbox
 from node.ports import Ports
 from node.propose import Proposer
+from node.reporter import Reporter
 from node.serving import Serving
 from node.sync import Sync, block_of_body
 from node.trail import load_trail
@@ -111,7 +112,7 @@ class Replica:
         self._journal = journal
         self._ports = ports
         self._on_final = on_final
-        self._domain = domain or Domain(Purpose.VOTE, genesis.hash)
+        self.domain = domain or Domain(Purpose.VOTE, genesis.hash)
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
         self._unreached: Certificate | None = None
@@ -128,7 +129,16 @@ class Replica:
         self.fetch = Fetch(self.judge, ports, lambda hash_: self.intake.is_checking(hash_))
         self.intake = self._make_intake(block_limits)
         self.proposer = Proposer(
-            identity.code, self.chain, self.mempool, ports, block_limits, genesis.hash
+            identity.code, self.chain, self.mempool, ports, block_limits, self.domain
+        )
+        self.reporter = Reporter(
+            identity.code,
+            identity.voter_keys,
+            genesis.chain,
+            block_limits.window,
+            self.domain.of(Purpose.TRANSACTION),
+            store,
+            self.intake,
         )
         self.sync = self._make_sync()
         self.conductor = Conductor(self, ports, journal)
@@ -146,7 +156,7 @@ class Replica:
             self._ports,
             limits,
             self.genesis.chain,
-            self.genesis.hash,
+            self.domain,
             self._executed,
             lambda hash_: self.intake.is_checking(hash_),
         )
@@ -168,7 +178,7 @@ class Replica:
             self.store,
             self.judge,
             self._ports,
-            self._domain,
+            self.domain,
             self._synced,
             lambda block, reason: self.diverge(block.hash, reason),
             lambda: (self.chain.decided_height, self.chain.decided_hash),
@@ -194,7 +204,7 @@ class Replica:
         self.validators = members
         self.judge.validators = members
         self.sync.epoch, self.sync.validators = epoch, members
-        found = find_voice(self.identity.code, self.identity.voter_keys, members, self._domain)
+        found = find_voice(self.identity.code, self.identity.voter_keys, members, self.domain)
         if found is None and self.is_validator:
             _log.error("this validator does not hold its key of epoch %d: it cannot vote", epoch)
         self.voter_key = None if found is None else found[1]
@@ -207,7 +217,7 @@ class Replica:
             members,
             root,
             None if found is None else found[0],
-            self._domain.is_valid,
+            self.domain.is_valid,
             None if is_barred else recovered,
             recovering,
             not is_barred and not is_behind,
@@ -469,6 +479,7 @@ class Replica:
         So is what others accepted and has waited for a whole heartbeat: they may be gone.
         """
         self.offer_again()
+        self.reporter.retry()
         late = [item for item in map(self.mempool.get, self._waiting) if item is not None]
         if late:
             raws = [item.transaction.raw for item in late]

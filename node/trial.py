@@ -29,6 +29,7 @@ from contracts.rules import (
 from contracts.table import Projection
 from ledger.block import Header, decode_header
 from ledger.codec import Value
+from ledger.crypto import Domain, Purpose
 from ledger.genesis import Genesis
 from ledger.result import Result
 from ledger.state import Layer, Reader
@@ -36,6 +37,7 @@ from ledger.store import Store, StoredBlock
 from ledger.trail import MAX_STEPS
 from ledger.transaction import Transaction, decode_transaction
 from node.errors import NodeError
+from node.evidence import make_reader
 from node.past import read_past
 from node.statistics import Pace, PacedState
 from node.trail import extend_trail, find_members, load_trail
@@ -190,6 +192,7 @@ class _Run:
         if store.get_block(max(0, trial.first - 1 - MAX_STEPS)) is None:
             raise TrialError("this store lacks blocks before these: try fewer, or an archive")
         self._trail = load_trail(store, genesis, trial.first - 1)
+        self._read_evidence = make_reader(Domain(Purpose.VOTE, genesis.hash))
 
     def execute(self, height: int) -> None:
         """Execute the block of a height, and compare."""
@@ -219,6 +222,7 @@ class _Run:
             transactions=transactions,
             genesis_hash=self._genesis.hash,
             trail=self._trail,
+            read_evidence=self._read_evidence,
         )
 
     def _compare_results(

@@ -177,7 +177,7 @@ def check_replay(process: Process, first: SealedBlock) -> None:
         )
         items = [decode_transaction(raw, genesis.chain) for raw in stored.transactions]
         sealed = execute_block(
-            parent_of_store(target, trail), frame, items, validators, genesis.hash
+            parent_of_store(target, trail), frame, items, validators, process.replica.domain
         )
         _compare(process.code, stored, sealed)
         broken = invariants.check_step(target.state, sealed.layer)

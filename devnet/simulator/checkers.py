@@ -35,6 +35,7 @@ from node.fetch import MAX_WANTED_BLOCKS
 from node.frames import MAX_RANGE, Consensus, Frame
 from node.judge import MAX_PARKED
 from node.mempool import MempoolLimits
+from node.reporter import MAX_OF_VALIDATOR
 
 MAX_OUTBOX: Final = 2_000
 MAX_UNFINALIZED: Final = MAX_RANGE + 64
@@ -150,6 +151,7 @@ def check_memory(process: Process, limits: MempoolLimits) -> None:
         "parked blocks": (len(replica.judge), MAX_PARKED),
         "outbox": (len(replica.outbox), MAX_OUTBOX),
         "unfinalized blocks": (len(replica.chain), MAX_UNFINALIZED),
+        "reports": (len(replica.reporter), MAX_OF_VALIDATOR * replica.validators.n),
         "wanted blocks": (len(replica.fetch), MAX_WANTED_BLOCKS),
     }
     for name, (size, most) in sizes.items():

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from node.cli.evidence import audit_evidence
 from node.cli.file import audit_file
 from node.cli.invariants import audit_invariants
 from node.cli.keys import read_code
@@ -219,6 +220,7 @@ def audit_record(
 
 app.command("statement")(audit_statement)
 app.command("file")(audit_file)
+app.command("evidence")(audit_evidence)
 app.command("invariants")(audit_invariants)
 app.command("statistic")(audit_statistic)
 

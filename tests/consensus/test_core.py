@@ -24,6 +24,7 @@ from consensus.action import (
 )
 from consensus.certificate import Certificate
 from consensus.event import PendingChanged, Proposed, TimerFired, TimerKind, Verdict
+from consensus.evidence import verify_evidence
 from consensus.journal import Silenced, replay
 from consensus.message import (
     Ask,
@@ -521,6 +522,24 @@ def test_contradictions_are_proven(first: tuple, second: tuple) -> None:  # type
     (double,) = solo.found(DoubleSigned)
     assert {double.first.vote.kind, double.second.vote.kind} == {first[0], second[0]}
     solo.hear(second[0], 3, *second[1:])
+    assert not solo.found(DoubleSigned)
+
+
+def test_a_certificate_accuses_who_said_something_else_here() -> None:
+    solo = Solo()
+    solo.hear(NOTARIZE, 3, 1, 0, A)
+    solo.receive(1, CertificateMessage(solo.certificate(NOTARIZE, 1, 0, B, signers=(1, 2, 3))))
+    (double,) = solo.found(DoubleSigned)
+    assert {double.first.vote.block, double.second.vote.block} == {A, B}
+    assert (double.first.signer, double.second.signer) == (3, 3)
+    verify_evidence(double.first, double.second, solo.validators, FakeSigner.is_valid)
+
+
+def test_a_certificate_accuses_nobody_of_a_vote_that_was_not_theirs() -> None:
+    solo = Solo()
+    solo.hear(NOTARIZE, 3, 1, 0, A, valid=False)
+    solo.hear(NULLIFY, 2, 1)
+    solo.receive(1, CertificateMessage(solo.certificate(NOTARIZE, 1, 0, B, signers=(1, 2, 3))))
     assert not solo.found(DoubleSigned)
 
 

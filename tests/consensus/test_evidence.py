@@ -10,11 +10,12 @@ from consensus.evidence import (
     encode_evidence,
     is_double_signing,
     order_evidence,
+    verify_accusation,
     verify_evidence,
 )
 from consensus.vote import SignedVote, VoteKind
 from ledger.codec import encode
-from ledger.crypto import sha256
+from ledger.crypto import Domain, Purpose, sha256
 from ledger.errors import FormatError, LedgerError, SignatureError
 from ledger.primitives import Signature
 
@@ -72,3 +73,16 @@ def test_what_verifies() -> None:
     forged = SignedVote(second.vote, 1, Signature(bytes(64)))
     with pytest.raises(SignatureError):
         verify_evidence(first, forged, VALIDATORS, DOMAIN.is_valid)
+
+
+def test_a_key_alone_checks_what_it_signed() -> None:
+    first, second = STATEMENTS["nullify"], STATEMENTS["finalize"]
+    key = VALIDATORS.keys[first.signer]
+    verify_accusation(first, second, key, DOMAIN.is_valid)
+    with pytest.raises(SignatureError):
+        verify_accusation(first, second, VALIDATORS.keys[0], DOMAIN.is_valid)
+    with pytest.raises(FormatError, match="contradict"):
+        verify_accusation(first, STATEMENTS["notarize"], key, DOMAIN.is_valid)
+    for other in (DOMAIN.of(Purpose.PROMISE), Domain(Purpose.VOTE, sha256(b"another chain"))):
+        with pytest.raises(SignatureError):
+            verify_accusation(first, second, key, other.is_valid)

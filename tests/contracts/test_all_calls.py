@@ -56,6 +56,7 @@ WEIGHTS = {
     "admission.bar": SELDOM,
     "admission.close_window": SELDOM,
     "admission.withdraw": SELDOM,
+    "ballot.accuse": SELDOM,
     "ballot.approve": 3 * OFTEN,
     "ballot.propose": USUAL,
     "ballot.reject": SELDOM,

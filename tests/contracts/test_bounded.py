@@ -22,7 +22,7 @@ BOUNDED = {
     "guards._read_calendar": ("contracts.calendar.MAX_CHANGES", "the calendar of one subject"),
     "nodes.compute_peers": ("ledger.code.PROVINCES", "nodes, admitted one by one"),
     "nodes.compute_validators": ("ledger.code.PROVINCES", "regional nodes, admitted one by one"),
-    "nodes.is_validator_key": ("ledger.code.PROVINCES", "nodes, admitted one by one"),
+    "nodes.find_voice": ("ledger.code.PROVINCES", "nodes, admitted one by one"),
     "registration.is_block_taken": ("ledger.code.PROVINCES", "number blocks, allotted one by one"),
     "registration.is_region_taken": ("ledger.code.PROVINCES", "regional nodes of one province"),
     "selection._scan_book": (

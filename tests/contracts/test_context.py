@@ -8,12 +8,12 @@ from contracts.life import compute_next, compute_terminal
 from contracts.table import Projection, Table, rebuild_tables
 from ledger.primitives import Digest
 from ledger.state import Layer
-from tests.contracts.world import GENESIS_HASH, FakeTrail, MemoryState
+from tests.contracts.world import GENESIS_HASH, FakeTrail, MemoryState, read_evidence
 
 
 @pytest.fixture
 def ctx() -> Context:
-    scope = Scope(7, 1_000, 900, GENESIS_HASH, Rules(1, {"a": 1}), FakeTrail(6))
+    scope = Scope(7, 1_000, 900, GENESIS_HASH, Rules(1, {"a": 1}), FakeTrail(6), read_evidence)
     return Context(scope, Layer(MemoryState()), 3, Digest(bytes(range(32))), ("P", "U"))
 
 

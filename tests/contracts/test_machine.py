@@ -17,6 +17,7 @@ from tests.contracts.world import (
     HOUR_MS,
     FakeTrail,
     World,
+    read_evidence,
 )
 
 
@@ -171,6 +172,7 @@ def test_the_same_block_twice_is_the_same() -> None:
         calls,
         GENESIS_HASH,
         FakeTrail(world.height),
+        read_evidence,
     )
     one, two = (machine.execute_block(world.state, block) for _ in range(2))
     assert [result.encode() for result in one.results] == [
@@ -200,6 +202,7 @@ def test_blocks_execute_on_layers_of_unfinalized_blocks() -> None:
             [world.make("market.take", CONSUMER, **take)],
             GENESIS_HASH,
             FakeTrail(world.height),
+            read_evidence,
         )
         output = machine.execute_block(reader, block)
         assert output.results[0].code == "ok"

@@ -151,7 +151,7 @@ class Stage:
             self.ports,
             limits_of_genesis(self.genesis),
             self.genesis.chain,
-            self.genesis.hash,
+            self.votes,
             self._was_executed,
             lambda _: False,
         )
@@ -225,7 +225,7 @@ class Stage:
             self.population.regions[0],
             b"" if parent.header.height == 0 else b"certificate",
         )
-        return execute_block(parent, frame, transactions, self.validators, self.genesis.hash)
+        return execute_block(parent, frame, transactions, self.validators, self.votes)
 
     def grow(self, *bodies: Sequence[Transaction]) -> list[SealedBlock]:
         """Blocks one on the other, in the chain but not final."""

@@ -93,7 +93,7 @@ class Actor(Stage):
             self.leader(view),
             b"",
         )
-        return execute_block(parent, frame, bodies, self.validators, self.genesis.hash)
+        return execute_block(parent, frame, bodies, self.validators, self.votes)
 
     def propose(self, sealed: SealedBlock, payload: bytes | None = None) -> Proposal:
         """Its proposal, signed by its leader."""

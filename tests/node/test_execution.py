@@ -60,6 +60,6 @@ def test_a_frame_is_in_the_header() -> None:
         stage.population.regions[2],
         b"x",
     )
-    header = execute_block(parent, frame, (), stage.validators, stage.genesis.hash).block.header
+    header = execute_block(parent, frame, (), stage.validators, stage.votes).block.header
     assert (header.view, header.proposer) == (7, stage.population.regions[2])
     assert header.time_ms == parent.header.time_ms + 5

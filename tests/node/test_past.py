@@ -16,6 +16,7 @@ from ledger.store import Store
 from ledger.trail import Trail
 from ledger.transaction import decode_transaction
 from node.epochs import find_validators
+from node.evidence import make_reader
 from node.past import PastError, read_past
 from node.trail import extend_trail
 from tests.ledger.chain import REGIONS
@@ -65,7 +66,7 @@ def test_every_height_reads_as_it_was() -> None:
 def test_blocks_executed_on_the_past_end_as_they_did(network: Simulation, store: Store) -> None:
     genesis = network.population.genesis
     assert store.height > 10
-    trail = Trail((), ())
+    trail, read_evidence = Trail((), ()), make_reader(network.processes[0].replica.domain)
     for height in range(1, store.height + 1):
         past, block = read_past(store, height - 1), store.get_block(height)
         assert block is not None
@@ -78,6 +79,7 @@ def test_blocks_executed_on_the_past_end_as_they_did(network: Simulation, store:
             transactions,
             genesis.hash,
             trail,
+            read_evidence,
         )
         output = machine.execute_block(past, given)
         assert [item.encode() for item in output.results] == store.get_result_leaves(height)

@@ -15,7 +15,7 @@ def make(stage: Stage) -> Proposer:
         stage.mempool,
         stage.ports,
         limits_of_genesis(stage.genesis),
-        stage.genesis.hash,
+        stage.votes,
     )
 
 
@@ -106,7 +106,7 @@ def test_limits_never_shrink_beyond_what_the_genesis_allows() -> None:
         stage.mempool,
         stage.ports,
         limits,
-        stage.genesis.hash,
+        stage.votes,
     )
     for shift in range(4):
         sealed = proposer.propose(request(stage, shift=shift), Epoch(0), stage.validators)

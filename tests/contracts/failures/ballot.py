@@ -271,6 +271,12 @@ def _(trade: Trade) -> Attempt:
     return SECOND_REGION, {"ballot": suspension(trade)}
 
 
+@another("ballot.approve", "not-a-voter")
+def _(trade: Trade) -> Attempt:
+    """Nobody judges itself."""
+    return SICHUAN, {"ballot": suspension(trade)}
+
+
 @case("ballot.approve", "already-voted")
 def _(trade: Trade) -> Attempt:
     name = opened(trade.world, "ballot.propose", GUIZHOU, proposal())
@@ -282,7 +288,7 @@ def _(trade: Trade) -> Attempt:
     stays = opened(trade.world, "ballot.propose", NATIONAL, proposal("revocation"))
     again = opened(trade.world, "ballot.propose", SICHUAN, proposal("retirement"))
     approved(trade, again, *REGIONS[1:3])
-    approved(trade, stays, *REGIONS[:4])
+    approved(trade, stays, *REGIONS[:3])
     # Three of the four that are left are a quorum, and there is nothing left to retire.
     return REGIONS[0], {"ballot": again}
 
@@ -298,7 +304,7 @@ def _(trade: Trade) -> Attempt:
 
 @case("ballot.approve", "too-few-validators")
 def _(trade: Trade) -> Attempt:
-    approved(trade, suspension(trade), *REGIONS[:4])
+    approved(trade, suspension(trade), *REGIONS[:3])
     name = suspension(trade, GUANGDONG)
     approved(trade, name, *REGIONS[:2])
     return REGIONS[2], {"ballot": name}
@@ -307,9 +313,9 @@ def _(trade: Trade) -> Attempt:
 @case("ballot.approve", "too-few-live")
 def _(trade: Trade) -> Attempt:
     name = suspension(trade)
-    approved(trade, name, *REGIONS[:3])
-    trade.world.silent = [BEIJING, SHANGHAI]
-    return REGIONS[3], {"ballot": name}
+    approved(trade, name, *REGIONS[:2])
+    trade.world.silent = [BEIJING, GUANGDONG]
+    return REGIONS[2], {"ballot": name}
 
 
 @case("ballot.reject", "unknown-ballot")
@@ -328,6 +334,12 @@ def _(trade: Trade) -> Attempt:
 def _(trade: Trade) -> Attempt:
     trade.world.register(SECOND_REGION, NATIONAL)
     return SECOND_REGION, {"ballot": suspension(trade), "note": ""}
+
+
+@another("ballot.reject", "not-a-voter")
+def _(trade: Trade) -> Attempt:
+    """Nor keeps others from judging it."""
+    return SICHUAN, {"ballot": suspension(trade), "note": ""}
 
 
 @case("ballot.reject", "already-voted")

@@ -8,7 +8,7 @@ from ledger.crypto import SigningKey
 from ledger.transaction import key_signer
 from ledger.x509 import issue_certificate
 from tests.contracts.chance import Chance, Data, fits
-from tests.contracts.world import BEGIN_MS, END_MS, HOUR_MS, NATIONAL, make_keys
+from tests.contracts.world import BEGIN_MS, END_MS, HOUR_MS, NATIONAL, make_evidence, make_keys
 
 
 @fits("standards.publish")
@@ -86,6 +86,27 @@ def propose(chance: Chance, data: Data) -> Sequence[str] | None:
     data["code"] = chance.one([code for code, status in regions if status == "active"])
     data["matter"] = chance.one(("suspension", "suspension", "retirement"))
     return (data["code"] if data["matter"] == "retirement" else NATIONAL,)
+
+
+@fits("evidence.report")
+def report_double_signing(chance: Chance, data: Data) -> Sequence[str] | None:
+    """By a peer, under its validator key, of another."""
+    holders = [key.split(b"\x00")[1].decode() for key, _ in chance.world.state.scan(b"node\x00R")]
+    accused = make_keys(chance.one(holders) + "validator")
+    data["key"] = accused.public
+    data["evidence"] = make_evidence(accused, 0, chance.rng.randint(1, 40))
+    return (key_signer(make_keys(chance.one(holders) + "validator").public),)
+
+
+@fits("ballot.accuse")
+def accuse(chance: Chance, data: Data) -> Sequence[str] | None:
+    """Who signed twice, by another."""
+    found = [key.split(b"\x00", 2) for key, _ in chance.world.state.scan(b"double_signing\x00")]
+    _, code, rest = chance.one(found)
+    data["code"] = code.decode()
+    data["epoch"] = int.from_bytes(rest[:8], "big")
+    data["view"] = int.from_bytes(rest[9:17], "big")
+    return (NATIONAL,)
 
 
 @fits("ballot.approve")
