@@ -34,12 +34,13 @@ class Council:
         assert results is not None
         return results[place[1]]
 
-    def suspend(self, code: str) -> str:
-        """Let those who are up vote until it is decided; the code of the last vote."""
-        voters = [process.code for process in self.processes[:N] if process.is_up]
-        data = {"code": code, "matter": "suspension", "note": "", "reason": "investigation"}
-        ballot = self.do("ballot.propose", data, voters[0]).events[0]["about"][0]
-        for voter in voters[1:5]:
+    def decide(self, matter: str, code: str, proposer: str) -> str:
+        """Let five of those who are up vote, the proposer first; the code of the last vote."""
+        up = [process.code for process in self.processes[:N] if process.is_up]
+        voters = [voter for voter in up if voter != proposer]
+        data = {"code": code, "matter": matter, "note": "", "reason": "investigation"}
+        ballot = self.do("ballot.propose", data, proposer).events[0]["about"][0]
+        for voter in voters[:4]:
             result = self.do("ballot.approve", {"ballot": ballot}, voter)
         return result.code
 
@@ -76,9 +77,9 @@ def test_the_dead_may_be_voted_out_and_the_living_stay() -> None:
         True, True, True, True, True, False, False,
     ]  # fmt: skip
     # Four of six would be alive, five are a quorum.
-    assert council.suspend(living) == "too-few-live"
+    assert council.decide("retirement", living, living) == "too-few-live"
     # Five of six are.
-    assert council.suspend(dead) == "ok"
+    assert council.decide("suspension", dead, council.regions[0]) == "ok"
     simulation.wait(lambda: len(council.voters(processes[0])) == N - 1)
     for process in processes[5:N]:
         process.start()
