@@ -17,6 +17,7 @@ from ledger.block import Header, compute_header_hash, decode_header
 from ledger.codec import Value
 from ledger.errors import StoreError
 from ledger.final_state import FinalState
+from ledger.floor import Floor
 from ledger.history import compute_new_nodes
 from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
@@ -147,7 +148,7 @@ def finish(
     _write_all(disk, _compose_nodes([node for _, node in disk.scan(*whole)], HEADERS_LEVEL, 0))
     for number in range(find_first_body(height), height + 1):
         _write_all(disk, _compose_index(disk, header.chain, number))
-    disk.write(_compose_final(disk, header, certified), sync=True)
+    disk.write(_compose_final(disk, header, certified, window), sync=True)
 
 
 def wipe(disk: KeyValue) -> None:
@@ -189,7 +190,9 @@ def _compose_index(disk: Readable, chain: str, height: int) -> Iterator[Change]:
     return compose_index(height, results, transactions)
 
 
-def _compose_final(disk: Readable, header: Header, certified: Certified) -> list[Change]:
+def _compose_final(
+    disk: Readable, header: Header, certified: Certified, window: int
+) -> list[Change]:
     """The last batch: the header itself, what proves it and every epoch before, and `mfinal`."""
     height, hash_ = int(header.height), compute_header_hash(certified.header)
     before = Accumulator(height, _read_peaks(disk, height))
@@ -207,6 +210,8 @@ def _compose_final(disk: Readable, header: Header, certified: Certified) -> list
     for epoch, end in enumerate(certified.epochs):
         changes.append((schema.finalization_key(end.height), end.finalization))
         changes.append(compose_epoch_end(epoch, end))
+    body, results = find_first_body(height), find_first_results(height, window)
+    changes.append(Floor(body, results, body, height).compose())
     changes.append((schema.META_FINAL, codec.encode([height, after.peaks])))
     return changes + _forget_pieces(disk)
 

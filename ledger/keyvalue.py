@@ -43,6 +43,10 @@ class KeyValue(Readable, Protocol):
         """The map as it is now, whatever is written later."""
         ...
 
+    def compact(self, start: bytes, stop: bytes) -> None:
+        """Give back the space of what was deleted between two keys; may take long."""
+        ...
+
     def close(self) -> None:
         """Release the files."""
         ...

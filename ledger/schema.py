@@ -1,7 +1,7 @@
 """Where what lies in the store: the first byte names the table (docs/spec/store.md).
 
-    m name                        format version, genesis, final height, the journal's mark, a
-                                  snapshot on its way here
+    m name                        format version, genesis, final height, floor, the journal's mark,
+                                  a snapshot on its way here
     h height                      header
     k header hash                 height
     b height                      canonical [parent certificate, [signed transaction, ...]]
@@ -27,6 +27,7 @@ FORMAT_VERSION = 2
 META_FORMAT = b"mformat"
 META_GENESIS = b"mgenesis"
 META_FINAL = b"mfinal"
+META_FLOOR = b"mfloor"
 META_JOURNAL = b"mjournal"
 META_INSTALL = b"minstall"
 META_PIECE = b"mpiece"

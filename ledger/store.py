@@ -4,21 +4,24 @@
    indexes, roots. After a crash the store holds all of a block or nothing of it.
 2. `commit` may run in a thread; it reads nothing that changes. `fold` then moves the readers on,
    and belongs to the thread that reads.
-3. The store carries a format version and the genesis hash; another of either is refused.
+3. Old blocks and versions may be forgotten in steps (`ledger.pruning`); `floor` says what is here.
+4. The store carries a format version and the genesis hash; another of either is refused.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger import codec, schema, tree
 from ledger.block import Header, compute_header_hash, compute_validators_hash, decode_header
 from ledger.errors import StoreError
 from ledger.final_state import FinalState, read_envelope
+from ledger.floor import read_floor
 from ledger.history import History, compute_new_nodes
 from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
 from ledger.primitives import Digest
+from ledger.pruning import compose_blocks_step, sweep_versions
 from ledger.record import Record
 from ledger.result import Result, decode_result
 from ledger.sealed import SealedBlock
@@ -95,6 +98,7 @@ class Store:
         assert meta is not None
         height, peaks = codec.decode(meta)
         self.history_accumulator = Accumulator(height + 1, peaks)
+        self.floor = read_floor(self._disk)
         self._set_final(height)
         self.state = FinalState(self._disk)
         self.tree = tree.rebuild(self.state.scan_all())
@@ -134,6 +138,39 @@ class Store:
             end = EpochEnd(last.height, finalization, tuple(next_validators))
             changes.append(compose_epoch_end(header.epoch, end))
         self._disk.write(changes, sync=True)
+
+    def forget_blocks(self, keep_from: int) -> None:
+        """Forget the next old blocks below a height; may run in a thread, in turn with `commit`."""
+        raised, changes = compose_blocks_step(self.floor, keep_from)
+        self.floor = raised  # before anything is missing
+        self._disk.write(changes, sync=True)
+
+    def forget_states(self, oldest: int) -> None:
+        """Answer for no state below a height any more: old versions may be swept away then."""
+        self.floor = replace(self.floor, state=max(self.floor.state, oldest))
+        self._disk.write([self.floor.compose()], sync=True)
+
+    def sweep(self, start: bytes) -> bytes | None:
+        """Take away some versions that no state needs; the key to go on from."""
+        swept = sweep_versions(self._disk, start, self.floor.state)
+        if swept.changes:
+            self._disk.write(swept.changes, sync=False)
+        return swept.resume
+
+    def compact_blocks(self, first: int, stop: int) -> None:
+        """Give back the space of blocks that were forgotten; takes long, in any thread.
+
+        LevelDB merges what overlaps, so both ends are deleted once more: else it would pass over
+        what a reader still held when the blocks were forgotten.
+        """
+        for make_key in (schema.body_key, schema.results_key):
+            ends = make_key(first), make_key(stop - 1)
+            self._disk.write([(key, None) for key in ends], sync=False)
+            self._disk.compact(ends[0], make_key(stop))
+
+    def compact_versions(self, start: bytes, stop: bytes) -> None:
+        """Give back the space of versions between two keys of a walk; empty ones are the ends."""
+        self._disk.compact(start or b"v", stop or prefix_end(b"v"))
 
     def fold(self, blocks: Sequence[SealedBlock]) -> None:
         """Move the readers on over blocks that `commit` has written."""

@@ -3,11 +3,12 @@
 1. Records are never removed, so a past state has the keys of today whose first version is not
    younger. The record that stood at a height is the last version written at or below it; versions
    of one key have growing heights, so it is found by bisection.
-2. Most records have not changed since: then nothing but the current one is read.
+2. Most records have not changed since: then nothing but the current one is read. A version that is
+   missing was forgotten, and is older than all that are here.
 3. Derived tables are made anew from the past records, as a whole, when somebody first asks for one.
 4. All is read from one snapshot of the disk: it stays the same, and may be read in a thread, while
-   blocks are folded in. A peer that was restored from a snapshot of the state lacks old versions
-   and says so.
+   blocks are folded in. A peer that began with a snapshot of the state, or that forgets old
+   versions, lacks the states below its floor and says so.
 
 What it gives has the value, version and history of the past; slots and next keys, which are the
 tree's, are those of today or none.
@@ -21,6 +22,7 @@ from ledger import schema
 from ledger.block import Header, decode_header
 from ledger.codec import Value
 from ledger.final_state import read_envelope
+from ledger.floor import read_floor
 from ledger.keyvalue import Readable, prefix_end
 from ledger.record import SENTINEL_KEY, Record
 from ledger.state import Reader
@@ -104,27 +106,32 @@ class PastState:
         low, high = 1, current.version
         while high - low > 1:
             middle = (low + high) // 2
-            if self._read_version(key, middle).height <= self.height:
+            record = self._read_version(key, middle)
+            if record is None or record.height <= self.height:
                 low = middle
             else:
                 high = middle
-        return self._read_version(key, low)
+        found = self._read_version(key, low)
+        if found is None:
+            raise PastError(f"this peer lacks what was so at {self.height}: ask an archive")
+        return found
 
-    def _read_version(self, key: bytes, version: int) -> Record:
+    def _read_version(self, key: bytes, version: int) -> Record | None:
         data = self._view.get(schema.version_key(key, version))
-        if data is None:
-            raise PastError(
-                f"this peer was restored from a snapshot and lacks what was so at {self.height}: "
-                "ask an archive"
-            )
-        return read_envelope(data)
+        return None if data is None else read_envelope(data)
 
 
 def read_past(store: Store, height: int) -> PastState:
     """The state after the block at a final height; raises PastError."""
     if not 0 <= height <= store.height:
         raise PastError(f"heights from 0 to {store.height} are final here")
+    view = store.state.view
+    oldest = read_floor(view).state
+    if height < oldest:
+        raise PastError(
+            f"this peer lacks what was so at {height}, and has only what was so from {oldest} on: "
+            "ask an archive"
+        )
     data = store.get_header_bytes(height)
-    if data is None:
-        raise PastError(f"this peer lacks the header at {height}: ask an archive")
-    return PastState(store.state.view, decode_header(data))
+    assert data is not None, "headers are never pruned"
+    return PastState(view, decode_header(data))

@@ -72,6 +72,9 @@ class SimulatedDisk:
         self._snapshots.append(weakref.ref(snapshot))
         return snapshot
 
+    def compact(self, start: bytes, stop: bytes) -> None:
+        """Nothing to give back."""
+
     def close(self) -> None:
         """Nothing to release: the disk outlives the process."""
 

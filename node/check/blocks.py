@@ -51,37 +51,36 @@ class _Sums:
 def check_blocks(scope: Scope) -> None:
     """The tables `b`, `r`, `t` and `i`."""
     size = scope.height + 1
-    expected = {"t": _Sums(size), "i": _Sums(size)}
-    is_known = bytearray(size)
+    expected = {table: _Sums(size) for table in _INDEXES}
+    is_known = {table: bytearray(size) for table in _INDEXES}
     for height in range(size):
         if height % 64 == 0:
             scope.saw("b", height)
-        entries = _read_entries(scope, height)
-        if entries is not None:
-            is_known[height] = 1
-            for table, pairs in entries.items():
-                for key, value in pairs:
-                    expected[table].add(height, key, value)
+        for table, pairs in _read_entries(scope, height).items():
+            is_known[table][height] = 1
+            for key, value in pairs:
+                expected[table].add(height, key, value)
     for table in ("b", "r"):
         for key, _ in scope.scan(table):
             if len(key) != 9 or int.from_bytes(key[1:], "big") > scope.height:
                 scope.findings.add(table, show_place(key), "stands above the last final block")
-    for table, find_height in (("t", _height_of_value), ("i", _height_of_key)):
-        _compare(scope, table, find_height, expected[table], is_known)
+    for table, find_height in _INDEXES.items():
+        _compare(scope, table, find_height, expected[table], is_known[table])
 
 
-def _read_entries(scope: Scope, height: int) -> dict[str, list[Pair]] | None:
-    """What a block, which is checked against its header, has in the indexes; None where it is not
-    known for certain."""
+def _read_entries(scope: Scope, height: int) -> dict[str, list[Pair]]:
+    """What a block, which is checked against its header, has in the indexes that can be known."""
     header = _read_header(scope, height)
     transactions = _check_body(scope, header, height) if header else None
     results = _check_results(scope, header, height) if header else None
-    if transactions is None or results is None:
-        return None
+    if header is None or results is None:
+        return {}
     places = [
-        (schema.transaction_key(item.id), schema.place(height, position))
-        for position, item in enumerate(transactions)
+        (schema.transaction_key(item.id), schema.place(height, item.index))
+        for item in results[: header.transactions_count]
     ]
+    if transactions is None:
+        return {"t": places}
     return {"t": places, "i": list(compose_index(height, results, transactions))}
 
 
@@ -97,7 +96,7 @@ def _read_header(scope: Scope, height: int) -> Header | None:
 def _check_body(scope: Scope, header: Header, height: int) -> list[Transaction] | None:
     data = scope.get(schema.body_key(height))
     if data is None:
-        if "b" not in scope.unreadable:
+        if "b" not in scope.unreadable and scope.floor.has_body(height):
             scope.findings.add("b", height, "is missing")
         return None
     try:
@@ -116,7 +115,7 @@ def _check_body(scope: Scope, header: Header, height: int) -> list[Transaction] 
 def _check_results(scope: Scope, header: Header, height: int) -> list[Result] | None:
     data = scope.get(schema.results_key(height))
     if data is None:
-        if "r" not in scope.unreadable:
+        if "r" not in scope.unreadable and scope.floor.has_results(height):
             scope.findings.add("r", height, "is missing")
         return None
     try:
@@ -140,6 +139,13 @@ def _height_of_value(_key: bytes, value: bytes) -> int | None:
 def _height_of_key(key: bytes, _value: bytes) -> int | None:
     has_subject = len(key) > _PLACE_BYTES + 2 and key[-_PLACE_BYTES - 1] == 0
     return schema.parse_place(key[-_PLACE_BYTES:])[0] if has_subject else None
+
+
+_INDEXES: Final[dict[str, Callable[[bytes, bytes], int | None]]] = {
+    "t": _height_of_value,
+    "i": _height_of_key,
+}
+"""Which block an entry is of, by table."""
 
 
 def _compare(
@@ -181,8 +187,7 @@ def _name_differences(
     """Compare the entries of some blocks one by one."""
     wanted: dict[bytes, bytes] = {}
     for height in heights:
-        entries = _read_entries(scope, height)
-        wanted.update(dict(entries[table]) if entries else {})
+        wanted.update(_read_entries(scope, height)[table])
     odd = dict.fromkeys(heights)
     for key, value in scope.scan(table):
         is_wanted = key in wanted

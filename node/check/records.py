@@ -103,7 +103,7 @@ def check_versions(scope: Scope) -> None:
         try:
             record = _read_version(data, version)
             newest = (key, record)
-            _check_step(record, None if before is None else before[1], scope.oldest_state)
+            _check_step(record, None if before is None else before[1], scope.floor.state)
         except LedgerError as error:
             scope.findings.add("v", _show(key, version), str(error))
     if newest is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ledger import schema
 from ledger.crypto import Domain
 from ledger.errors import DiskError
+from ledger.floor import Floor
 from ledger.genesis import Genesis
 from ledger.keyvalue import Readable, prefix_end
 from ledger.primitives import Digest
@@ -23,8 +24,8 @@ class Scope:
     """One check of one store. `height` is that of the last final block, -1 until it is known.
 
     `ends` are the heights at which epochs 0, 1, ... ended, as the headers have it. `unreadable` are
-    tables that could not be read to their end: what they lack is not said again. Bodies and results
-    are here from `oldest_block` on, and states can be read from `oldest_state` on.
+    tables that could not be read to their end: what they lack is not said again. Below the
+    `floor` a store need not have everything.
     """
 
     view: Readable
@@ -37,8 +38,7 @@ class Scope:
     facts: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
     height: int = -1
-    oldest_block: int = 0
-    oldest_state: int = 0
+    floor: Floor = field(default_factory=Floor)
     peaks: tuple[bytes, ...] = ()
     ends: list[int] = field(default_factory=list)
 

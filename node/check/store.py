@@ -18,6 +18,7 @@ from typing import Final
 from ledger import schema
 from ledger.crypto import Domain, Purpose
 from ledger.errors import LedgerError
+from ledger.floor import read_floor
 from ledger.genesis import Genesis
 from ledger.keyvalue import KeyValue, Readable, prefix_end
 from ledger.primitives import MAX_HEIGHT
@@ -91,6 +92,7 @@ def _check_meta(scope: Scope) -> bool:
         schema.META_FORMAT: _check_format,
         schema.META_GENESIS: lambda data: _check_genesis(scope, data),
         schema.META_FINAL: lambda data: _take_final(scope, data),
+        schema.META_FLOOR: lambda _: _take_floor(scope),
         schema.META_JOURNAL: _check_mark,
         schema.META_INSTALL: lambda _: "a snapshot is on its way here: start the peer, to go on",
     }
@@ -131,6 +133,18 @@ def _take_final(scope: Scope, data: bytes) -> str:
         return ""  # the header was lost: that is said of it
     scope.height, scope.peaks = last, ()
     return f"names block {said}, and the last header is {last}"
+
+
+def _take_floor(scope: Scope) -> str:
+    try:
+        floor = scope.floor = read_floor(scope.view)
+    except LedgerError as error:
+        return str(error)
+    scope.facts.append(
+        f"bodies are here from block {floor.body} on, results from {floor.results}, the index from "
+        f"{floor.index}; states can be read from {floor.state} on"
+    )
+    return ""
 
 
 def _find_last_header(scope: Scope, below: bytes) -> int:

@@ -44,5 +44,8 @@ class MemoryDisk:
     def snapshot(self) -> Readable:
         return MemoryDisk(dict(self.items))
 
+    def compact(self, start: bytes, stop: bytes) -> None:
+        """Nothing to give back."""
+
     def close(self) -> None:
         self.items = SortedDict()

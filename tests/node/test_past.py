@@ -111,6 +111,25 @@ def test_heights_that_are_not_final_are_refused(store: Store) -> None:
             read_past(store, height)
 
 
+@pytest.mark.parametrize("oldest", [1, 4, 8, 12])
+def test_every_state_above_the_floor_reads_as_it_was_and_none_below(oldest: int) -> None:
+    whole, pruned = make_chain(), make_chain()
+    for chain in (whole, pruned):
+        for block in range(12):
+            changed = [(key, block) for place, key in enumerate(KEYS) if block % (place + 1) == 0]
+            chain.extend([chain.make_transaction(changed, REGIONS[:1])])
+    pruned.store.forget_states(oldest)
+    pruned.store.sweep(b"")
+    pruned.extend()
+    for height in range(oldest, 13):
+        there = [(key, record.encode()) for key, record in read_past(whole.store, height).scan(b"")]
+        past = read_past(pruned.store, height)
+        assert [(key, record.encode()) for key, record in past.scan(b"")] == there
+    for height in range(oldest):
+        with pytest.raises(PastError, match=f"lacks what was so at {height}, .* from {oldest} on"):
+            read_past(pruned.store, height)
+
+
 def test_a_peer_that_lacks_old_versions_says_so() -> None:
     chain = make_chain()
     for block in range(3):

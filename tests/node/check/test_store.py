@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from devnet.simulator.process import Process
 from ledger import schema
 from ledger.errors import DiskError
 from ledger.keyvalue import Change, KeyValue, LevelDb, Readable, prefix_end
+from ledger.store import Store
 from node.check.finding import MAX_LISTED, TABLES
 from node.check.store import Checked, check_store
 from node.genesis_block import compute_genesis_block
 from tests.node.network import run_network
 from tests.node.stopped import copy_disk
 
+FIRST_BLOCK = (schema.body_key(0), schema.results_key(0))
 TABLE_BYTES = "hknefbrtislvd"
 Pair = tuple[bytes, bytes]
 
@@ -148,6 +151,45 @@ def test_what_a_store_says_of_itself_is_checked(
 ) -> None:
     found = damage(process, [(key, value)])
     assert [item.split()[0] for item in found["m"]] == [key.decode()]
+
+
+@pytest.fixture
+def pruned(process: Process) -> SimulatedDisk:
+    """A store that has forgotten half of its blocks, and the states before them."""
+    disk = process.store_disk.copy()
+    store = Store(disk, compute_genesis_block(process.replica.genesis))
+    store.forget_blocks(store.height // 2)
+    store.forget_states(store.height // 2 - 1)
+    store.sweep(b"")
+    return disk
+
+
+def test_what_was_forgotten_is_a_fact(process: Process, pruned: SimulatedDisk) -> None:
+    checked = check(process, pruned)
+    assert named(checked) == {}
+    half = process.replica.store.height // 2
+    first, *others = checked.facts
+    assert first.startswith(f"bodies are here from block {half} on, results from {half}, the index")
+    assert f"states can be read from {half - 1} on" in first
+    assert len(others) == 2, "the entries of both indexes below it"
+    assert checked.counts["b"] == checked.height - half + 2
+
+
+@pytest.mark.parametrize("table", "brv")
+def test_what_may_not_be_missing_of_it_is_named(
+    process: Process, pruned: SimulatedDisk, table: str
+) -> None:
+    pairs = [pair for pair in list_table(pruned, table) if pair[0] not in FIRST_BLOCK]
+    if table == "v":  # a version whose successor is younger than the floor
+        pairs = [pair for pair, after in pairwise(pairs) if after[0][:-8] == pair[0][:-8]]
+    pruned.write([(pairs[0][0], None)], sync=True)
+    assert set(named(check(process, pruned))) == {table}
+
+
+@pytest.mark.parametrize("value", [b"", b"\x94\x01\x01\x01"])
+def test_a_floor_that_cannot_be_read_is_named(process: Process, value: bytes) -> None:
+    found = damage(process, [(schema.META_FLOOR, value)])
+    assert found["m"][0].startswith("mfloor")
 
 
 def test_half_a_snapshot_is_no_store_yet(process: Process) -> None:
