@@ -56,6 +56,10 @@ class Certificate:
         """SHA-256 of the canonical bytes, which a header commits to as its parent's."""
         return sha256(self.encode())
 
+    def pick(self, signer: int) -> SignedVote:
+        """The vote of one of its signers."""
+        return SignedVote(self.vote, signer, self.signatures[self.signers.index(signer)])
+
     def to_value(self) -> Value:
         """[vote, [signer, ...], [signature, ...]]"""
         return [self.vote.to_value(), list(self.signers), list(self.signatures)]

@@ -9,14 +9,16 @@ A signature covers the hash of the validator set that it votes in, so a key accu
 the set: what the ledger records needs the key alone.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
+from consensus.certificate import Certificate
 from consensus.field import read_list
 from consensus.validators import ValidatorSet
 from consensus.vote import IsValid, SignedVote, Vote, VoteKind
 from ledger.codec import decode, encode
 from ledger.errors import FormatError, SignatureError
-from ledger.primitives import PublicKey
+from ledger.primitives import PublicKey, View
 
 MAX_EVIDENCE_BYTES: Final = 512
 
@@ -52,6 +54,24 @@ def decode_evidence(data: bytes) -> tuple[SignedVote, SignedVote]:
     if order_evidence(*pair) != pair:
         raise FormatError("the votes of an evidence are not in order")
     return pair
+
+
+def find_guilty(certificates: Iterable[Certificate]) -> dict[int, tuple[SignedVote, SignedVote]]:
+    """Who contradicted itself in verified certificates of one epoch, with one evidence each.
+
+    By the index of the signer; the votes are in canonical order.
+    """
+    guilty: dict[int, tuple[SignedVote, SignedVote]] = {}
+    by_view: dict[View, list[Certificate]] = {}
+    for certificate in certificates:
+        rivals = by_view.setdefault(certificate.view, [])
+        for rival in rivals:
+            if is_double_signing(rival.vote, certificate.vote):
+                for signer in [item for item in rival.signers if item in certificate.signers]:
+                    pair = order_evidence(rival.pick(signer), certificate.pick(signer))
+                    guilty.setdefault(signer, pair)
+        rivals.append(certificate)
+    return guilty
 
 
 def verify_evidence(

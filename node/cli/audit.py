@@ -14,6 +14,7 @@ import typer
 
 from node.cli.evidence import audit_evidence
 from node.cli.file import audit_file
+from node.cli.fork import audit_fork
 from node.cli.invariants import audit_invariants
 from node.cli.keys import read_code
 from node.cli.output import AsJson, print_note, show_table, write_file
@@ -221,6 +222,7 @@ def audit_record(
 app.command("statement")(audit_statement)
 app.command("file")(audit_file)
 app.command("evidence")(audit_evidence)
+app.command("fork")(audit_fork)
 app.command("invariants")(audit_invariants)
 app.command("statistic")(audit_statistic)
 
