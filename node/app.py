@@ -11,7 +11,6 @@ import os
 import secrets
 import signal
 import ssl
-import time
 from pathlib import Path
 
 import uvloop
@@ -22,6 +21,7 @@ from ledger.keyvalue import LevelDb
 from ledger.store import Store
 from node.api.limits import Limits as ApiLimits
 from node.api.server import ApiServer
+from node.clock import WallClock, read_wall_ms
 from node.config import Config, Credentials, load_credentials, load_genesis, parse_address
 from node.disk import DiskThread
 from node.driver import AsyncPorts
@@ -41,15 +41,17 @@ _log = logging.getLogger("suanlian")
 STOP_TIMEOUT_S = 20.0  # of a peer that failed, whose parts may not end by themselves
 
 
-def run_peer(config: Config) -> int:
+def run_peer(config: Config, wall_ms: WallClock = read_wall_ms) -> int:
     """Run a peer until SIGTERM or SIGINT; the exit code, 1 if it had to stop by itself."""
     genesis = load_genesis(config)
     credentials = load_credentials(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(config, genesis, credentials))
+        return runner.run(_run(config, genesis, credentials, wall_ms))
 
 
-async def _run(config: Config, genesis: Genesis, credentials: Credentials) -> int:
+async def _run(
+    config: Config, genesis: Genesis, credentials: Credentials, wall_ms: WallClock
+) -> int:
     stopped = asyncio.Event()
     failures: list[Exception] = []
 
@@ -62,7 +64,7 @@ async def _run(config: Config, genesis: Genesis, credentials: Credentials) -> in
     watch_loop(loop, fail)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    process = PeerProcess(config, genesis, credentials, fail)
+    process = PeerProcess(config, genesis, credentials, fail, wall_ms)
     await process.start()
     gc.collect()
     gc.freeze()
@@ -100,8 +102,10 @@ class PeerProcess:
         genesis: Genesis,
         credentials: Credentials,
         fail: Fail,
+        wall_ms: WallClock,
     ) -> None:
         self._config = config
+        self._wall_ms = wall_ms
         self._genesis = genesis
         self._on_failure = fail
         self._store_disk = LevelDb(config.data_dir / "store")
@@ -116,7 +120,7 @@ class PeerProcess:
             )
         self._disk = DiskThread(self._journal_disk, self._fail)
         self._verifier = Verifier(genesis.hash, self._fail, config.verify_workers)
-        self._ports = AsyncPorts(self.store, self._disk, self._verifier, self._fail)
+        self._ports = AsyncPorts(self.store, self._disk, self._verifier, self._fail, wall_ms)
         self.replica = Replica(
             Identity(config.code, credentials.validator_keys),
             genesis,
@@ -130,7 +134,7 @@ class PeerProcess:
             ),
             on_final=lambda blocks: self.peer.blocks_are_final(blocks),
         )
-        self.network = Network(config, genesis, self.store, self.replica, self._fail)
+        self.network = Network(config, genesis, self.store, self.replica, self._fail, wall_ms)
         self._ports.network = self.network
         metrics = Metrics(self.replica, self.network, self._ports.wall_ms)
         self.peer = RunningPeer(self.replica, self.network, metrics)
@@ -164,7 +168,8 @@ class PeerProcess:
         await self.network.start()
         self.replica.start()
         await self.api.start()
-        write_endpoints(self._config.data_dir, self.network.port, self.api.port)
+        started_ms = self._wall_ms()
+        write_endpoints(self._config.data_dir, self.network.port, self.api.port, started_ms)
         _log.info(
             "%s on %s: peers at port %d, API at port %d, block %d",
             self._config.code,
@@ -187,10 +192,10 @@ class PeerProcess:
         _log.info("stopped at block %d", self.store.height)
 
 
-def write_endpoints(folder: Path, peer_port: int, http_port: int) -> None:
+def write_endpoints(folder: Path, peer_port: int, http_port: int, started_ms: int) -> None:
     """Leave the process id and the ports where the launcher and operators find them."""
     text = f"pid={os.getpid()}\npeer_port={peer_port}\nhttp_port={http_port}\n"
-    text += f"started_ms={time.time_ns() // 1_000_000}\n"
+    text += f"started_ms={started_ms}\n"
     temporary = folder / "endpoints.tmp"
     temporary.write_text(text, encoding="ascii")
     temporary.replace(folder / "endpoints")

@@ -61,10 +61,10 @@ class Contact:
     since_s: float = field(default_factory=time.monotonic)
     offsets_ms: deque[int] = field(default_factory=lambda: deque(maxlen=OFFSETS))
 
-    def hear_hello(self, hello: Hello) -> None:
-        """How far the other side is, and its clock."""
+    def hear_hello(self, hello: Hello, now_ms: int) -> None:
+        """How far the other side is, and its clock, now by this one."""
         self.height = hello.height
-        self.offsets_ms.append(hello.time_ms - time.time_ns() // 1_000_000)
+        self.offsets_ms.append(hello.time_ms - now_ms)
 
     @property
     def offset_ms(self) -> int:

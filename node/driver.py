@@ -6,12 +6,12 @@ and the verifier comes back on that loop, in order.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 
 from ledger.keyvalue import Change
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from node.clock import WallClock
 from node.disk import DiskThread
 from node.failstop import Fail
 from node.frames import Frame
@@ -31,11 +31,13 @@ class AsyncPorts:
         disk: DiskThread,
         verifier: Verifier,
         fail: Fail,
+        wall_ms: WallClock,
     ) -> None:
         self._store = store
         self._disk = disk
         self._verifier = verifier
         self._fail = fail
+        self._read_wall_ms = wall_ms
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._is_closed = False
@@ -43,7 +45,7 @@ class AsyncPorts:
 
     def wall_ms(self) -> int:
         """The clock of the wall."""
-        return time.time_ns() // 1_000_000
+        return self._read_wall_ms()
 
     def monotonic_ms(self) -> int:
         """The event loop's clock."""

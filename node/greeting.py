@@ -3,18 +3,15 @@
 Section 3 of docs/spec/network.md.
 """
 
-import time
-
 from ledger.genesis import Genesis
 from node import frames
 from node.errors import NetworkError
 from node.frames import Frame, Hello, Notice
 
 
-def compose_hello(genesis: Genesis, code: str, height: int, ahead_ms: int = 0) -> Hello:
-    """What a peer of this height says, whose clock is so far ahead of this one."""
-    now_ms = time.time_ns() // 1_000_000
-    return Hello(frames.VERSION, genesis.hash, code, height, now_ms + ahead_ms)
+def compose_hello(genesis: Genesis, code: str, height: int, time_ms: int) -> Hello:
+    """What a peer of this height says, whose clock shows this time."""
+    return Hello(frames.VERSION, genesis.hash, code, height, time_ms)
 
 
 def check_hello(frame: Frame, genesis: Genesis, code: str) -> Hello:

@@ -34,6 +34,7 @@ from ledger.primitives import Code, PublicKey
 from ledger.store import Store
 from ledger.x509 import compute_dns_name
 from node.admission import Admission, Allowance
+from node.clock import WallClock
 from node.config import Config, parse_address
 from node.contact import (
     REQUESTS_BURST,
@@ -75,9 +76,16 @@ class Network:
     """The connections of a peer."""
 
     def __init__(
-        self, config: Config, genesis: Genesis, store: Store, listener: Listener, fail: Fail
+        self,
+        config: Config,
+        genesis: Genesis,
+        store: Store,
+        listener: Listener,
+        fail: Fail,
+        wall_ms: WallClock,
     ) -> None:
         self._config = config
+        self._wall_ms = wall_ms
         self._genesis = genesis
         self._store = store
         self._listener = listener
@@ -371,15 +379,14 @@ class Network:
         return node is not None and node.status == "active"
 
     def _hello(self) -> Hello:
-        return compose_hello(self._genesis, self._config.code, self._store.height)
+        return compose_hello(self._genesis, self._config.code, self._store.height, self._wall_ms())
 
     async def _greet(self, link: Link, remote: RemotePeer) -> Contact:
         link.send(encode_frame(self._hello()))
         async with asyncio.timeout(self._config.limits.handshake_timeout_ms / 1000):
             frame = await link.read(MAX_TALK_BYTES)
-        hello = check_hello(frame, self._genesis, remote.code)
         contact = Contact(remote, link, self._may_speak(remote))
-        contact.hear_hello(hello)
+        self._note(contact, check_hello(frame, self._genesis, remote.code))
         return contact
 
     async def _carry(self, contact: Contact) -> None:
@@ -414,7 +421,7 @@ class Network:
     def _note(self, contact: Contact, frame: Frame) -> None:
         """What a frame says of the connection itself."""
         if isinstance(frame, Hello):
-            contact.hear_hello(frame)
+            contact.hear_hello(frame, self._wall_ms())
         elif isinstance(frame, Notice) and frame.code == "sync-only":
             contact.hears_all = False
 
@@ -456,7 +463,8 @@ class Network:
         self._sources[link.code] = contact
         turn = Turn()
         try:
-            hello = compose_hello(self._genesis, link.code, contact.height, contact.offset_ms)
+            theirs_ms = self._wall_ms() + contact.offset_ms
+            hello = compose_hello(self._genesis, link.code, contact.height, theirs_ms)
             self._hear(link, hello)
             while not link.is_closed:
                 frame = await link.read()

@@ -14,6 +14,7 @@ from ledger.store import Store
 from ledger.transaction import Transaction, key_signer
 from ledger.x509 import compute_dns_name, issue_certificate
 from node.ceremony import make_config, write_node
+from node.clock import read_wall_ms
 from node.config import Config, Listen
 from node.enrolment import DAY_MS
 from node.frames import Frame, Hello, Range, WantRange, decode_frame, encode_frame
@@ -174,7 +175,7 @@ class Hall:
         """A network that listens, and dials validators whose address it knows."""
         ear, failures = Ear(voters), list[Exception]()
         held = store or self.make_store()
-        network = Network(config, self.genesis, held, ear, failures.append)
+        network = Network(config, self.genesis, held, ear, failures.append, read_wall_ms)
         place = Place(Code(config.code), network, ear, held, config, failures)
         await network.start()
         try:
@@ -198,7 +199,7 @@ class Hall:
             writer.transport.abort()
 
     def hello(self, code: str) -> Hello:
-        return compose_hello(self.genesis, code, 0)
+        return compose_hello(self.genesis, code, 0, read_wall_ms())
 
     def make_stranger(self, code: Code) -> Config:
         """Credentials under the root of a code that is not on record."""
