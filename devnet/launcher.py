@@ -15,7 +15,7 @@ import httpx
 from devnet.errors import DevnetError
 from devnet.folder import Folder, NodeEntry
 from devnet.founding import DevnetSpec, found_devnet
-from devnet.process import STOP_S, NodeProcess
+from devnet.process import KILL_S, STOP_S, TETHERED, NodeProcess
 
 READY_S = 90.0
 POLL_S = 0.1
@@ -37,12 +37,11 @@ def ignore(_line: str) -> None:
 class Launcher:
     """Starts, watches and ends the peers of one devnet."""
 
-    def __init__(self, folder: Folder, tethered: bool = True) -> None:
+    def __init__(self, folder: Folder, tethered: bool = True, module: str = TETHERED) -> None:
         self.folder = folder
         self._tethered = tethered
-        self._processes = {
-            node.label: NodeProcess(folder, node.label, tethered) for node in folder.nodes
-        }
+        self._module = module
+        self._processes = {node.label: self._make_process(node) for node in folder.nodes}
         self._http = httpx.Client(timeout=5.0, trust_env=False)
 
     def close(self) -> None:
@@ -59,7 +58,10 @@ class Launcher:
         """A node that came later; its folder is laid out, and it is not started yet."""
         self.folder = self.folder.extended(node)
         self.folder.save()
-        self._processes[node.label] = NodeProcess(self.folder, node.label, self._tethered)
+        self._processes[node.label] = self._make_process(node)
+
+    def _make_process(self, node: NodeEntry) -> NodeProcess:
+        return NodeProcess(self.folder, node.label, self._tethered, self._module)
 
     @property
     def running(self) -> list[str]:
@@ -77,6 +79,14 @@ class Launcher:
     def kill(self, name: str) -> None:
         """End a node as a crash would."""
         self.process(name).kill()
+
+    def kill_all(self, labels: Sequence[str]) -> None:
+        """End nodes as a power failure would, all at once."""
+        named = [self.process(label) for label in labels]
+        for process in named:
+            process.strike()
+        for process in named:
+            process.wait(KILL_S)
 
     def stop(self, labels: Sequence[str] | None = None, seconds: float = STOP_S) -> list[str]:
         """Stop nodes side by side; the labels of those that had to be killed."""

@@ -20,11 +20,20 @@ KILL_S = 5.0
 POLL_S = 0.02
 
 
-class NodeProcess:
-    """The process of one node; `tethered` ones end with this process, others outlive it."""
+TETHERED = "devnet.tether"
 
-    def __init__(self, folder: Folder, label: str, tethered: bool) -> None:
+
+class NodeProcess:
+    """The process of one node; `tethered` ones end with this process, others outlive it.
+
+    `module` is what runs a tethered one. `exit_code` is that of the last one that ended, negative
+    for a signal, None where this object did not start it.
+    """
+
+    def __init__(self, folder: Folder, label: str, tethered: bool, module: str = TETHERED) -> None:
         self.label = label
+        self.exit_code: int | None = None
+        self._module = module if tethered else "node.cli.main"
         self._folder = folder
         self._tethered = tethered
         self._child: subprocess.Popen[bytes] | None = None
@@ -33,7 +42,8 @@ class NodeProcess:
     def pid(self) -> int | None:
         """The process id while it runs."""
         if self._child is not None:
-            if self._child.poll() is None:
+            self.exit_code = self._child.poll()
+            if self.exit_code is None:
                 return self._child.pid
             if self._child.stdin is not None:
                 self._child.stdin.close()
@@ -51,9 +61,8 @@ class NodeProcess:
         """Start it; raises DevnetError if it runs."""
         if self.is_running:
             raise DevnetError(f"{self.label} is running already")
-        module = "devnet.tether" if self._tethered else "node.cli.main"
         config = str(self._folder.config(self.label))
-        command = [sys.executable, "-m", module, "node", "run", "--config", config]
+        command = [sys.executable, "-m", self._module, "node", "run", "--config", config]
         with self._folder.log(self.label).open("ab") as log:
             self._child = subprocess.Popen(
                 command,
@@ -67,11 +76,28 @@ class NodeProcess:
 
     def kill(self) -> None:
         """End it at once, as a crash would; raises DevnetError if it does not run."""
+        self.strike()
+        self.wait(KILL_S)
+
+    def strike(self) -> None:
+        """The same without waiting for its end."""
         pid = self.pid
         if pid is None:
             raise DevnetError(f"{self.label} is not running")
         self._signal(pid, signal.SIGKILL)
-        self._wait(KILL_S)
+
+    def pause(self) -> None:
+        """Let it stand still (SIGSTOP); raises DevnetError if it does not run."""
+        pid = self.pid
+        if pid is None:
+            raise DevnetError(f"{self.label} is not running")
+        self._signal(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on (SIGCONT), if it runs."""
+        pid = self.pid
+        if pid is not None:
+            self._signal(pid, signal.SIGCONT)
 
     def stop(self, seconds: float = STOP_S) -> bool:
         """Let it end by itself, and end it if it does not; whether it went in time."""
@@ -80,10 +106,10 @@ class NodeProcess:
             self._folder.pid(self.label).unlink(missing_ok=True)
             return True
         self.ask_to_stop()
-        if self._wait(seconds):
+        if self.wait(seconds):
             return True
         self._signal(pid, signal.SIGKILL)
-        self._wait(KILL_S)
+        self.wait(KILL_S)
         return False
 
     def ask_to_stop(self) -> None:
@@ -96,7 +122,7 @@ class NodeProcess:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
-    def _wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Whether it ended in time."""
         deadline = time.monotonic() + seconds
         while self.is_running:

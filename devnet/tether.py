@@ -17,8 +17,13 @@ GRACE_S = 5.0
 
 def main() -> None:
     """Run the command line behind a watch on the parent."""
-    threading.Thread(target=_watch, name="tether", daemon=True).start()
+    watch_parent()
     sys.exit(run(sys.argv[1:]))
+
+
+def watch_parent() -> None:
+    """Tell this process to stop once its standard input ends."""
+    threading.Thread(target=_watch, name="tether", daemon=True).start()
 
 
 def _watch() -> None:

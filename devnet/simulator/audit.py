@@ -27,7 +27,7 @@ from node.judge import resolve_keys
 from node.port import Phase, Status
 from node.trail import load_trail
 
-_SHARED_TABLES = b"bdhiklnrstv"  # all but certificates, of which each peer has its own
+SHARED_TABLES = b"bdhiklnrstv"  # all but certificates, of which each peer has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def compare_stores(processes: Sequence[Process]) -> None:
 def _read_shared(disk: SimulatedDisk) -> dict[bytes, bytes]:
     return {
         key: value
-        for table in _SHARED_TABLES
+        for table in SHARED_TABLES
         for key, value in disk.scan(bytes((table,)), bytes((table + 1,)))
     }
 

@@ -112,26 +112,28 @@ class VoteConsistency:
     def _read(self, message: Message) -> None:
         match message:
             case VoteMessage(signed):
-                self._take(signed.vote, signed.signer)
+                self.take(signed.vote, signed.signer)
             case Proposal(signed, parent, _):
-                self._take(signed.vote, signed.signer)
+                self.take(signed.vote, signed.signer)
                 if parent is not None:
-                    self._take_all(parent)
+                    self.take_certificate(parent)
             case CertificateMessage(certificate):
-                self._take_all(certificate)
+                self.take_certificate(certificate)
             case Report(_, _, votes, certificates):
                 for signed in votes:
-                    self._take(signed.vote, signed.signer)
+                    self.take(signed.vote, signed.signer)
                 for certificate in certificates:
-                    self._take_all(certificate)
+                    self.take_certificate(certificate)
             case Ask() | Inquiry():
                 pass
 
-    def _take_all(self, certificate: Certificate) -> None:
+    def take_certificate(self, certificate: Certificate) -> None:
+        """All that signed it have said so."""
         for signer in certificate.signers:
-            self._take(certificate.vote, signer)
+            self.take(certificate.vote, signer)
 
-    def _take(self, vote: Vote, signer: int) -> None:
+    def take(self, vote: Vote, signer: int) -> None:
+        """The validator of this index has said so; raises Violation if it said otherwise."""
         said = self._said.setdefault((vote.validators_hash, vote.epoch, vote.view, signer), {})
         if vote in said:
             return
