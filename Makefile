@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TRACE ?=
 N ?= 200
 
-.PHONY: help demo test check devnet bench sim trace format lock clean
+.PHONY: help demo test check devnet bench sim chaos trace format lock clean
 
 help:            ## what there is to make
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/: .*## */\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench: $(STAMP)  ## throughput, latency, the cost of a signature check
 
 sim: $(STAMP)    ## N seeds of the deterministic simulator
 	@$(BIN)/suanlian devnet sim --seeds $(N)
+
+chaos: $(STAMP)  ## N minutes of faults on real processes (N=10)
+	@$(BIN)/suanlian devnet chaos --minutes $(if $(filter file,$(origin N)),10,$(N))
 
 trace: $(STAMP)  ## a whole cluster trace in virtual time (TRACE=<folder>)
 	@$(BIN)/suanlian devnet trace $(TRACE)

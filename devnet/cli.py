@@ -253,6 +253,7 @@ def _register() -> None:
     commands = {
         "sim": "devnet.sim_cli",
         "bench": "devnet.bench_cli",
+        "chaos": "devnet.chaos_cli",
         "selection": "devnet.selection_cli",
         "trace": "devnet.trace_cli",
     }

@@ -1,0 +1,1 @@
+"""Chaos: a network of real processes under load while things go wrong, and what must hold of it."""
