@@ -97,7 +97,7 @@ class Launcher:
         return [
             process.label
             for process in named
-            if not process.stop(max(0.1, deadline - time.monotonic()))
+            if not process.finish(max(0.1, deadline - time.monotonic()))
         ]
 
     # --- readiness

@@ -81,46 +81,41 @@ class NodeProcess:
 
     def strike(self) -> None:
         """The same without waiting for its end."""
-        pid = self.pid
-        if pid is None:
-            raise DevnetError(f"{self.label} is not running")
-        self._signal(pid, signal.SIGKILL)
+        self._send(signal.SIGKILL, must_run=True)
 
     def pause(self) -> None:
         """Let it stand still (SIGSTOP); raises DevnetError if it does not run."""
-        pid = self.pid
-        if pid is None:
-            raise DevnetError(f"{self.label} is not running")
-        self._signal(pid, signal.SIGSTOP)
+        self._send(signal.SIGSTOP, must_run=True)
 
     def resume(self) -> None:
         """Let it go on (SIGCONT), if it runs."""
-        pid = self.pid
-        if pid is not None:
-            self._signal(pid, signal.SIGCONT)
+        self._send(signal.SIGCONT)
 
     def stop(self, seconds: float = STOP_S) -> bool:
         """Let it end by itself, and end it if it does not; whether it went in time."""
-        pid = self.pid
-        if pid is None:
-            self._folder.pid(self.label).unlink(missing_ok=True)
-            return True
         self.ask_to_stop()
+        return self.finish(seconds)
+
+    def finish(self, seconds: float) -> bool:
+        """The same for one that was asked already: whoever is asked again at its very end, when it
+        listens no more, ends by the signal."""
         if self.wait(seconds):
             return True
-        self._signal(pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)
         self.wait(KILL_S)
         return False
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, if it runs."""
+        self._send(signal.SIGTERM)
+
+    def _send(self, number: signal.Signals, must_run: bool = False) -> None:
         pid = self.pid
         if pid is not None:
-            self._signal(pid, signal.SIGTERM)
-
-    def _signal(self, pid: int, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        elif must_run:
+            raise DevnetError(f"{self.label} is not running")
 
     def wait(self, seconds: float) -> bool:
         """Whether it ended in time."""
