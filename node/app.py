@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -18,6 +19,7 @@ import uvloop
 from ledger.errors import DiskError
 from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
+from ledger.sealed import SealedBlock
 from ledger.store import Store
 from node.api.limits import Limits as ApiLimits
 from node.api.server import ApiServer
@@ -33,6 +35,7 @@ from node.mempool import MempoolLimits
 from node.metrics import Metrics
 from node.network import Network
 from node.peer import RunningPeer
+from node.pruning import Pruning
 from node.replica import Identity, Replica
 from node.verifier import Verifier
 
@@ -132,10 +135,11 @@ class PeerProcess:
                 config.limits.mempool_bytes,
                 config.limits.signer_transactions,
             ),
-            on_final=lambda blocks: self.peer.blocks_are_final(blocks),
+            on_final=self._blocks_are_final,
         )
         self.network = Network(config, genesis, self.store, self.replica, self._fail, wall_ms)
         self._ports.network = self.network
+        self._pruning = Pruning(self.store, self._ports, config.store.keep_blocks)
         metrics = Metrics(self.replica, self.network, self._ports.wall_ms)
         self.peer = RunningPeer(self.replica, self.network, metrics)
         self.api = self._make_api()
@@ -145,6 +149,10 @@ class PeerProcess:
         self.replica.has_stopped = True
         self._ports.close()
         self._on_failure(error)
+
+    def _blocks_are_final(self, blocks: Sequence[SealedBlock]) -> None:
+        self.peer.blocks_are_final(blocks)
+        self._pruning.advance()
 
     def _watch_disks(self) -> None:
         """A read that fails ends the peer, in whatever thread and for whomever it was made."""
@@ -168,6 +176,7 @@ class PeerProcess:
         await self.network.start()
         self.replica.start()
         await self.api.start()
+        self._say_what_is_kept()
         started_ms = self._wall_ms()
         write_endpoints(self._config.data_dir, self.network.port, self.api.port, started_ms)
         _log.info(
@@ -178,6 +187,13 @@ class PeerProcess:
             self.api.port,
             self.store.height,
         )
+
+    def _say_what_is_kept(self) -> None:
+        keep = self._config.store.keep_blocks
+        if keep and self._config.code == self._genesis.national.code:
+            _log.warning("this national node forgets all but %d blocks: nobody keeps them", keep)
+        elif keep:
+            _log.info("blocks and states older than %d blocks are forgotten", keep)
 
     async def stop(self) -> None:
         """Stop in the other order; everything that was begun is written."""

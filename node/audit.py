@@ -8,6 +8,8 @@
 3. A page examines at most `MAX_EXAMINED` entries; the cursor says where the next one goes on, also
    when nothing was found.
 4. Block times only grow, so a span of time is a span of heights, found by bisection.
+5. A peer that lacks old blocks finds less: below its floor there may be no index, and no events by
+   which a place could be told. A page says from which height on it lacks nothing.
 
 The indexes are this peer's own and prove nothing: `node.prover` does.
 """
@@ -20,6 +22,7 @@ from typing import Any, Final
 from ledger import codec
 from ledger.block import Header, decode_header
 from ledger.code import is_code
+from ledger.floor import Floor
 from ledger.primitives import Digest
 from ledger.record import Record
 from ledger.result import OK, Result
@@ -86,10 +89,14 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Entries in the query's order, and where to go on; None at the end."""
+    """Entries in the query's order, and where to go on; None at the end.
+
+    Nothing is missing from the height `complete_from` on.
+    """
 
     entries: tuple[AuditEntry, ...]
     next_cursor: Place | None
+    complete_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +122,28 @@ def run_audit(store: Store, query: AuditQuery) -> AuditPage:
     """One page of what a query finds."""
     blocks = Blocks(store)
     low, high = blocks.find_span(query.from_ms, query.to_ms)
+    lacking = _find_complete_from(store.floor, query)
+    if not query.subjects:
+        low = max(low, lacking)
     walk = _Walk(query, low, high)
     found: list[AuditEntry] = []
     limit = max(1, min(query.limit, MAX_LIMIT))
     for entry in _list_candidates(blocks, query, walk):
         if not low <= entry.height <= high:
-            return AuditPage(tuple(found), None)
+            return AuditPage(tuple(found), None, lacking)
         detail = blocks.describe(entry)
         if _matches(detail, query):
             found.append(detail)
             if len(found) == limit:
                 break
-    return AuditPage(tuple(found), walk.cursor)
+    return AuditPage(tuple(found), walk.cursor, lacking)
+
+
+def _find_complete_from(floor: Floor, query: AuditQuery) -> int:
+    """From which height on a query finds everything (rule 5)."""
+    needs_blocks = not query.subjects or query.region is not None or query.industry is not None
+    lowest = max(floor.body, floor.results, floor.index) if needs_blocks else floor.index
+    return 0 if lowest == 1 else lowest
 
 
 def list_record_history(

@@ -33,6 +33,7 @@ from ledger.genesis import (
     compute_genesis_hash,
     decode_genesis,
 )
+from ledger.trail import MAX_STEPS
 from ledger.transaction import MAX_TRANSACTION_BYTES
 from ledger.x509 import Certificate, verify_certificate
 from node.errors import ConfigError
@@ -228,6 +229,17 @@ class Limits(_Section):
         return self
 
 
+class Storage(_Section):
+    """What the peer keeps of the past."""
+
+    keep_blocks: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        description="blocks whose transactions and states stay; 0 keeps all, as an archive does",
+    )
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -252,6 +264,7 @@ class Config(_Section):
     keys: Keys = Keys()
     http: Http = Http()
     limits: Limits = Limits()
+    store: Storage = Storage()
     peers: dict[CodeText, Address] = Field(
         default={},
         max_length=256,
@@ -345,6 +358,12 @@ def load_genesis(config: Config) -> Genesis:
     _require_config(
         limits.mempool_bytes >= shared.max_block_bytes,
         f"limits.mempool_bytes must hold a block of this chain: at least {shared.max_block_bytes}",
+    )
+    least = max(shared.transaction_window, MAX_STEPS) + 1
+    _require_config(
+        config.store.keep_blocks == 0 or config.store.keep_blocks >= least,
+        f"store.keep_blocks must be 0, which keeps all, or at least {least} on this chain: other "
+        "peers need that many blocks of this one",
     )
     return genesis
 

@@ -1,5 +1,7 @@
 """The disk's thread: one for journal and store, so that neither fsync holds up the event loop.
 
+What takes long and hurts nobody by waiting, such as giving back space, has a thread of its own.
+
 What waits for the journal while a write is under way goes to it in one batch (group commit). The
 journal comes before the store: votes wait for it. A disk that fails ends the peer, and so does a
 `done` that raises: nothing is written or reported after it. Nothing acknowledged is lost, because
@@ -35,6 +37,7 @@ class DiskThread:
         self._fail = fail
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="disk-aside")
         self._writes: list[_Write] = []
         self._jobs: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
         self._is_busy = False
@@ -54,10 +57,20 @@ class DiskThread:
         self._jobs.append((job, done))
         self._pump()
 
+    def run_aside(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Run a job that takes long, such as a compaction, on a thread of its own."""
+        if self._has_halted:
+            return
+        future = self._aside.submit(job)
+        future.add_done_callback(
+            lambda ended: self._loop.call_soon_threadsafe(self._ended_aside, ended, done)
+        )
+
     async def close(self) -> None:
-        """Let everything that waits be written, unless this failed; then end the thread."""
+        """Let everything that waits be written, unless this failed; then end the threads."""
         await self._idle.wait()
         self._thread.shutdown(wait=True)
+        self._aside.shutdown(wait=True, cancel_futures=True)
 
     def _pump(self) -> None:
         if self._is_busy or self._has_halted:
@@ -82,24 +95,34 @@ class DiskThread:
         )
 
     def _ended(self, future: "Future[None]", done: Sequence[Callable[[], None]]) -> None:
-        if self._has_halted:
+        if not self._tell(future, done):
             return
+        self._is_busy = False
+        self._pump()
+        if not self._is_busy:
+            self._idle.set()
+
+    def _ended_aside(self, future: "Future[None]", done: Callable[[], None]) -> None:
+        if not future.cancelled():
+            self._tell(future, [done])
+
+    def _tell(self, future: "Future[None]", done: Sequence[Callable[[], None]]) -> bool:
+        """Report the end of a job; whether this goes on."""
+        if self._has_halted:
+            return False
         error = future.exception()
         if error is not None:
             told = error if isinstance(error, DiskError) else None
             self._halt(told or DiskError(f"the disk failed: {error}"))
-            return
+            return False
         try:  # what this makes wait goes to the disk together, once all have heard
             for notify in done:
                 notify()
         except Exception as mistake:  # noqa: BLE001 - whatever it is, it stops the peer
             _log.exception("what follows a write failed")
             self._halt(mistake)
-            return
-        self._is_busy = False
-        self._pump()
-        if not self._is_busy:
-            self._idle.set()
+            return False
+        return True
 
     def _halt(self, error: Exception) -> None:
         """Begin and report nothing any more; who waits for the end need not."""

@@ -117,6 +117,14 @@ class AsyncPorts:
         """Write final blocks on the disk's thread."""
         self._disk.run(lambda: self._store.commit(blocks, finalization, next_validators), done)
 
+    def write_store(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Write to the store on the disk's thread, in turn."""
+        self._disk.run(job, done)
+
+    def run_aside(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Run what takes long beside all writes."""
+        self._disk.run_aside(job, done)
+
     def stop(self, error: Exception) -> None:
         """End the process."""
         self._fail(error)

@@ -146,6 +146,8 @@ class RunningPeer:
             "time_ms": str(self.store.header.time_ms),
             "state_root": self.store.header.state_root.hex(),
             "records": str(self.store.tree.count - 1),
+            "oldest_block": str(self.store.floor.body if self.store.floor.body > 1 else 0),
+            "oldest_state": str(self.store.floor.state),
             "epoch": str(core.epoch),
             "view": str(core.view),
             "leader": core.leader,

@@ -111,12 +111,12 @@ def prove_object_history(
 
     The header of the block at `at` is there too, to say how the record stood then.
 
-    What wrote it is there for the newest `MAX_ITEMS` places. `items` are those that were loaded
-    ahead; the others are loaded now.
+    What wrote it is there for the newest `MAX_ITEMS` places whose blocks are here. `items` are
+    those that were loaded ahead; the others are loaded now.
     """
     draft = _Draft(store, genesis)
     versions = draft.claim_versions(key)
-    places = _choose_places([versions.record.version, *versions.older])
+    places = _choose_places(store, [versions.record.version, *versions.older])
     known = dict(items or {})
     known |= load_items(store, [place for place in places if place not in known])
     claims: list[Claim] = [versions, *(known[place] for place in places)]
@@ -131,7 +131,7 @@ def list_places(store: Store, key: bytes) -> list[Place]:
     if current is None:
         return []
     versions = [make_version(current)]
-    return _choose_places(versions + _list_older(store, key, versions[0]))
+    return _choose_places(store, versions + _list_older(store, key, versions[0]))
 
 
 def load_items(store: Store, places: Iterable[Place]) -> dict[Place, Claim]:
@@ -234,9 +234,15 @@ def _list_older(store: Store, key: bytes, current: Version) -> list[Version]:
     return [make_version(record) for record in reversed(records) if record.version <= last]
 
 
-def _choose_places(versions: Iterable[Version]) -> list[Place]:
-    """Where versions were written, but for the genesis: the newest in the order of history."""
-    places: set[Place] = {(item.height, item.index) for item in versions if item.height > 0}
+def _choose_places(store: Store, versions: Iterable[Version]) -> list[Place]:
+    """Where versions were written, but for the genesis and for blocks that this peer has forgotten:
+    the newest in the order of history."""
+    floor = store.floor
+    places: set[Place] = {
+        (item.height, item.index)
+        for item in versions
+        if item.height > 0 and floor.has_body(item.height) and floor.has_results(item.height)
+    }
     return sorted(places)[-MAX_ITEMS:]
 
 

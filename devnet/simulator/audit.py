@@ -16,7 +16,7 @@ from devnet.simulator.checkers import Chain
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.process import Process
 from devnet.simulator.violation import Violation
-from ledger import tree
+from ledger import schema, tree
 from ledger.crypto import Domain
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
@@ -28,6 +28,7 @@ from node.port import Phase, Status
 from node.trail import load_trail
 
 SHARED_TABLES = b"bdhiklnrstv"  # all but certificates, of which each peer has its own
+_KEPT_TABLES = b"dhiklnst"  # and what is never forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,11 @@ def check_store(process: Process, first: SealedBlock) -> None:
 
 
 def compare_stores(processes: Sequence[Process]) -> None:
-    """StateRoots: all peers hold the same bytes, but for certificates."""
-    first = _read_shared(processes[0].store_disk)
+    """StateRoots: all peers hold the same bytes, but for certificates and what one forgot."""
+    floor = max(process.replica.store.floor.body for process in processes)
+    first = _read_shared(processes[0].store_disk, floor)
     for process in processes[1:]:
-        other = _read_shared(process.store_disk)
+        other = _read_shared(process.store_disk, floor)
         if other != first:
             keys = [key for key in {**first, **other} if first.get(key) != other.get(key)]
             raise Violation(
@@ -153,17 +155,25 @@ def compare_stores(processes: Sequence[Process]) -> None:
             )
 
 
-def _read_shared(disk: SimulatedDisk) -> dict[bytes, bytes]:
-    return {
+def _read_shared(disk: SimulatedDisk, floor: int) -> dict[bytes, bytes]:
+    """What all have; where one has forgotten blocks, of bodies and results those from there on."""
+    tables = SHARED_TABLES if floor == 1 else _KEPT_TABLES
+    shared = {
         key: value
-        for table in SHARED_TABLES
+        for table in tables
         for key, value in disk.scan(bytes((table,)), bytes((table + 1,)))
     }
+    for make_key in (schema.body_key, schema.results_key):
+        shared.update(disk.scan(make_key(floor), make_key(1 << 48)))
+    return shared
 
 
 def check_replay(process: Process, first: SealedBlock) -> None:
-    """StateRoots and Conservation: the chain executed anew from the genesis is the same."""
+    """StateRoots and Conservation: the chain executed anew from the genesis is the same; not of a
+    peer that has forgotten its beginning."""
     source = process.replica.store
+    if not source.floor.has_body(1):
+        return
     genesis = process.replica.genesis
     target = Store(SimulatedDisk(), first)
     validators, trail = compute_validator_set(target.state), first.trail

@@ -15,6 +15,7 @@ from node.frames import MAX_BATCH, Frame, Transactions
 from node.ports import Job
 
 CHECK_US = 80  # what one signature check takes
+ASIDE_US = 20_000
 
 
 class Host(Protocol):
@@ -169,6 +170,15 @@ class SimulatedPorts:
             self._host.has_committed(blocks)
 
         self._thread.run(job, done)
+
+    def write_store(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Write to the store on the disk's thread, in turn."""
+        self._thread.run(job, done)
+
+    def run_aside(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Run what takes long beside all writes."""
+        job()
+        self._host.later(ASIDE_US, "aside", done)
 
     def stop(self, error: Exception) -> None:
         """End the process."""

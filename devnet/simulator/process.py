@@ -23,6 +23,7 @@ from node.frames import Frame, Hello
 from node.intake import Answer
 from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
+from node.pruning import Pruning
 from node.replica import Identity, Replica
 
 HELLO_US = 5_000 * MS
@@ -84,6 +85,7 @@ class Process:
         self.journal_disk = SimulatedDisk()
         self.is_up = False
         self.starts = 0
+        self.keep_blocks = 0
         self.skew_ms = 0
         self.drift = 0.0
         self._setting = setting
@@ -144,8 +146,10 @@ class Process:
             Journal(self.journal_disk),
             ports,
             setting.limits,
-            domain=setting.votes,
+            lambda _: pruning.advance(),
+            setting.votes,
         )
+        pruning = Pruning(store, ports, self.keep_blocks)
         self._replica.start()
         self._witness.started(self)
         setting.links.is_up(self.code)

@@ -103,7 +103,8 @@ async def audit(request: web.Request) -> web.Response:
     hold_slot(request, context.audits)
     page, items = await asyncio.to_thread(_run, context.peer.store, query)
     following = None if page.next_cursor is None else compose_cursor(scope, page.next_cursor)
-    shown = answer_list(items, at_height=str(height), next=following)
+    lacking = str(page.complete_from)
+    shown = answer_list(items, at_height=str(height), complete_from=lacking, next=following)
     return charge_read(request, len(items), shown)
 
 

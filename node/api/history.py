@@ -42,7 +42,7 @@ async def get_history(request: web.Request) -> web.Response:
     # A version above the final height is on its way to the disk: it comes with the next page.
     page = [item for item in found if first <= item.version <= current.version][:limit]
     if not page and first <= current.version:
-        raise Problem("pruned", "this peer was restored from a snapshot and lacks these versions")
+        raise Problem("pruned", "this peer no longer has these versions: ask an archive")
     items: list[str] = []
     size = 0
     for version in page:

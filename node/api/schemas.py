@@ -222,6 +222,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             }
         ),
         at_height=_NUMBER,
+        complete_from=_NUMBER,
     ),
     "StatementPage": _page(
         _object(

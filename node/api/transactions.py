@@ -59,6 +59,12 @@ async def get_transaction(request: web.Request) -> web.Response:
             status = await context.peer.wait(id_, seconds)
     if status is None:
         raise Problem("not-found", "this peer knows no transaction of this id")
+    if status.phase is Phase.FINAL and not status.code:
+        raise Problem(
+            "pruned",
+            f"the transaction is final, number {status.index} of block {status.height}, and this "
+            "peer no longer has its result",
+        )
     shown = show_status(status)
     return answer(shown | _describe(context, status))
 
@@ -212,6 +218,6 @@ ROUTES: Final = (
         "transactions",
         (ID, WAIT, TIMEOUT),
         answers={200: json_content("The transaction.", ref("TransactionView"))},
-        problems=("bad-parameter", "not-found", "too-many-open"),
+        problems=("bad-parameter", "not-found", "pruned", "too-many-open"),
     ),
 )

@@ -285,10 +285,16 @@ def _list(
 ) -> None:
     with connect(*where) as client:
         entries = list(_fetch(client, filters, most))
+        oldest = int(client.get_status().get("oldest_block", "0"))
     rows = entries if as_json else [_show_entry(entry) for entry in entries]
     show_table(title, _COLUMNS, rows, as_json)
     if len(entries) == most:
         print_note(f"there may be more: these are the first {most} (--most)")
+    if oldest:
+        print_note(
+            f"this peer has whole blocks from {oldest} on: of older ones entries, or what they "
+            "did, may be missing here. Ask an archive, such as the national node."
+        )
 
 
 def _fetch(client: Client, filters: dict[str, str], most: int) -> Iterator[dict[str, Any]]:

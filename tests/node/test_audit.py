@@ -185,6 +185,23 @@ def test_a_pruned_block_leaves_its_index() -> None:
     assert (first.id, first.kind, first.signers) == (None, "", ())
 
 
+def test_a_peer_that_forgot_old_blocks_says_from_where_on_it_lacks_nothing() -> None:
+    chain = make_evidence().chain
+    whole = run_audit(chain.store, AuditQuery())
+    assert whole.complete_from == 0
+    by_party = run_audit(chain.store, AuditQuery(party=GUIYANG))
+    chain.store.forget_blocks(3)
+    rest = run_audit(chain.store, AuditQuery())
+    assert rest.complete_from == 3
+    assert rest.entries == tuple(entry for entry in whole.entries if entry.height >= 3)
+    newest = run_audit(chain.store, AuditQuery(newest_first=True))
+    assert newest.entries == rest.entries[::-1]
+    # The index is still whole, only what a region is told by is not.
+    again = run_audit(chain.store, AuditQuery(party=GUIYANG))
+    assert (again.complete_from, len(again.entries)) == (0, len(by_party.entries))
+    assert run_audit(chain.store, AuditQuery(party=GUIYANG, region="52")).complete_from == 3
+
+
 def test_who_changed_this_price_when_signed_by_whom_under_which_rules() -> None:
     evidence = make_evidence()
     history = list_record_history(evidence.chain.store, LEASE)

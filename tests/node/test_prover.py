@@ -89,6 +89,17 @@ def test_a_pruned_body_is_said_to_be_pruned() -> None:
     verify_bundle(bundle.encode(), chain.genesis.hash)
 
 
+def test_a_peer_that_forgot_old_blocks_proves_what_is_left() -> None:
+    chain = make_evidence().chain
+    chain.store.forget_blocks(5)
+    chain.store.forget_states(4)
+    chain.store.sweep(b"")
+    bundle = prover.prove_object_history(chain.store, chain.genesis, LEASE)
+    verified = verify_bundle(bundle.encode(), chain.genesis.hash)
+    assert any("are not in this bundle" in line for line in verified.proved[0].lines)
+    assert [height for height, _ in prover.list_places(chain.store, LEASE)] == [5, 6]
+
+
 def test_versions_that_a_snapshot_did_not_bring_are_said_to_be_missing() -> None:
     chain = make_evidence().chain
     gone = [(schema.version_key(LEASE, number), None) for number in (1, 2)]

@@ -52,8 +52,8 @@ class StorePeer:
         if place is None:
             return None
         results = self.store.get_results(place[0])
-        assert results is not None
-        return Status(id_, Phase.FINAL, results[place[1]].code, *place)
+        code = results[place[1]].code if results else ""
+        return Status(id_, Phase.FINAL, code, *place)
 
     async def wait(self, id_: Digest, timeout_s: float) -> Status | None:
         try:

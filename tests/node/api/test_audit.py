@@ -13,6 +13,7 @@ async def test_a_query_names_who_did_what(web: Web, peer: FakePeer) -> None:
     page = await web.get_json(f"/v1/audit?party={REGIONS[0]}")
     assert page == {
         "at_height": "1",
+        "complete_from": "0",
         "items": [
             {
                 "id": first.id.hex(),
