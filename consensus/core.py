@@ -112,10 +112,12 @@ class Status:
     certified_view: View
     voted: tuple[VoteKind, ...]
     voters: int
+    missing_votes: tuple[Code, ...]
     reasons: tuple[str, ...]
     missing_views: tuple[View, ...]
     unexecuted: tuple[Digest, ...]
     votes: bool
+    silenced: bool
     recovering: bool
     reports: int
     silent: tuple[Code, ...]
@@ -201,10 +203,12 @@ class Core(Conduct):
             certified_view=self._ancestry.certified_view,
             voted=tuple(kind for kind in VoteKind if self._voting.find(kind, self._view)),
             voters=self._tally.count_voters(self._view),
+            missing_votes=tuple(codes[index] for index in self._tally.list_missing(self._view)),
             reasons=self._list_reasons(),
             missing_views=tuple(self._list_missing()),
             unexecuted=tuple(self._list_unexecuted()),
             votes=self._is_voting,
+            silenced=self._silenced is not None,
             recovering=not self._recovery.is_over,
             reports=self._recovery.count_reports(),
             silent=tuple(codes[index] for index in self._presence.list_silent(self._view)),

@@ -158,6 +158,15 @@ class Tally:
         round_ = self._rounds.get(view)
         return 0 if round_ is None else len(round_.said)
 
+    def list_missing(self, view: View) -> list[int]:
+        """The validators that have not voted in `view`."""
+        round_ = self._rounds.get(view)
+        return [
+            index
+            for index in range(self._validators.n)
+            if round_ is None or index not in round_.said
+        ]
+
     def has_notarized(self, view: View, signer: int) -> bool:
         """Whether this validator's notarize of `view` is here."""
         round_ = self._rounds.get(view)

@@ -25,7 +25,7 @@ from node.api.limits import Limits as ApiLimits
 from node.api.server import ApiServer
 from node.clock import WallClock, read_wall_ms
 from node.config import Config, Credentials, load_credentials, load_genesis, parse_address
-from node.disk import DiskThread
+from node.disk import DiskState, DiskThread
 from node.driver import AsyncPorts
 from node.errors import NodeError
 from node.failstop import Fail, watch_loop
@@ -140,8 +140,13 @@ class PeerProcess:
         self.network = Network(config, genesis, self.store, self.replica, self._fail, wall_ms)
         self._ports.network = self.network
         self._pruning = Pruning(self.store, self._ports, config.store.keep_blocks)
-        metrics = Metrics(self.replica, self.network, self._ports.wall_ms)
-        self.peer = RunningPeer(self.replica, self.network, metrics)
+
+        def read_disk() -> DiskState:
+            return self._disk.read_state(config.data_dir)
+
+        metrics = Metrics(self.replica, self.network, read_disk)
+        self._disk.on_sync = metrics.observe_sync
+        self.peer = RunningPeer(self.replica, self.network, metrics, read_disk)
         self.api = self._make_api()
 
     def _fail(self, error: Exception) -> None:

@@ -20,7 +20,7 @@ class Chain:
 
     def __init__(self, store: Store, trail: Trail) -> None:
         self.store = store
-        self._trail = trail
+        self.trail = trail
         self._sealed: dict[Digest, SealedBlock] = {}
         self._ids: dict[Digest, frozenset[Digest]] = {}
         self._transactions: dict[Digest, dict[Digest, Transaction]] = {}  # of each block, by hash
@@ -46,7 +46,7 @@ class Chain:
         sealed = self._sealed.get(hash_)
         if sealed is not None:
             return parent_of_sealed(sealed)
-        return parent_of_store(self.store, self._trail) if hash_ == self.store.hash else None
+        return parent_of_store(self.store, self.trail) if hash_ == self.store.hash else None
 
     def add(self, sealed: SealedBlock) -> None:
         """Keep an executed block whose parent is here."""
@@ -105,7 +105,7 @@ class Chain:
     def fold(self, blocks: list[SealedBlock]) -> None:
         """Decided blocks are on disk: their children stand on the store now."""
         self.store.fold(blocks)
-        self._trail = blocks[-1].trail
+        self.trail = blocks[-1].trail
         last = blocks[-1].block.hash
         for sealed in blocks:
             assert self._decided[0] is sealed

@@ -68,6 +68,7 @@ class Conductor:
         self._events: deque[Event] = deque()
         self._is_stepping = False
         self._view = View(0)
+        self.view_at_ms = ports.monotonic_ms()
         self._bodies: dict[Digest, int] = dict(journal.list_bodies())
 
     def frame_of(self, message: Message) -> Consensus:
@@ -88,6 +89,7 @@ class Conductor:
                     self._perform(action)
                 if core.view != self._view:
                     self._view = core.view
+                    self.view_at_ms = self._ports.monotonic_ms()
                     self._replica.judge.leave(core.view)
         finally:
             self._is_stepping = False
@@ -97,6 +99,7 @@ class Conductor:
         self._events.clear()
         self._certified = self._replica.store.hash
         self._is_pending = False
+        self._view = View(0)
         for kind in TimerKind:
             self._ports.cancel_timer(f"core {kind.value}")
         self._ports.cancel_timer("propose")

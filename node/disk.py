@@ -10,16 +10,32 @@ nothing was acknowledged before its write had ended.
 
 import asyncio
 import logging
+import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
 from ledger.errors import DiskError
 from ledger.keyvalue import Change, KeyValue
 from node.failstop import Fail
 
 _log = logging.getLogger("suanlian.disk")
+MAX_TIMES = 64  # synced writes that the median is of
+
+
+@dataclass(frozen=True, slots=True)
+class DiskState:
+    """How the disk does; times in milliseconds, 0 before the first synced write."""
+
+    free_bytes: int
+    total_bytes: int
+    last_ms: float
+    median_ms: float
+    waiting_ms: float  # how long the write that is under way has taken so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,9 @@ class DiskThread:
         self._jobs: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
         self._is_busy = False
         self._has_halted = False
+        self._began_s: float | None = None
+        self._times_s: deque[float] = deque(maxlen=MAX_TIMES)
+        self.on_sync: Callable[[float], None] = lambda _: None  # told how many seconds each took
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -66,6 +85,18 @@ class DiskThread:
             lambda ended: self._loop.call_soon_threadsafe(self._ended_aside, ended, done)
         )
 
+    def read_state(self, folder: Path) -> DiskState:
+        """How the disk under a folder does."""
+        usage = shutil.disk_usage(folder)
+        times_s, began_s = self._times_s, self._began_s
+        return DiskState(
+            usage.free,
+            usage.total,
+            1000 * times_s[-1] if times_s else 0.0,
+            1000 * median(times_s) if times_s else 0.0,
+            0.0 if began_s is None else 1000 * (time.monotonic() - began_s),
+        )
+
     async def close(self) -> None:
         """Let everything that waits be written, unless this failed; then end the threads."""
         await self._idle.wait()
@@ -77,30 +108,47 @@ class DiskThread:
             return
         if self._writes:
             writes, self._writes = self._writes, []
-            self._start(lambda: self._write(writes), [write.done for write in writes])
+            is_synced = any(write.sync for write in writes)
+            self._start(
+                lambda: self._write(writes, is_synced), [write.done for write in writes], is_synced
+            )
         elif self._jobs:
             job, done = self._jobs.popleft()
-            self._start(job, [done])
+            self._start(job, [done], is_synced=True)
 
-    def _write(self, writes: Sequence[_Write]) -> None:
+    def _write(self, writes: Sequence[_Write], is_synced: bool) -> None:
         changes = [change for write in writes for change in write.changes]
-        self._journal.write(changes, any(write.sync for write in writes))
+        self._journal.write(changes, is_synced)
 
-    def _start(self, job: Callable[[], None], done: Sequence[Callable[[], None]]) -> None:
+    def _start(
+        self, job: Callable[[], None], done: Sequence[Callable[[], None]], is_synced: bool
+    ) -> None:
         self._is_busy = True
+        self._began_s = time.monotonic()
         self._idle.clear()
         future = self._thread.submit(job)
         future.add_done_callback(
-            lambda ended: self._loop.call_soon_threadsafe(self._ended, ended, done)
+            lambda ended: self._loop.call_soon_threadsafe(self._ended, ended, done, is_synced)
         )
 
-    def _ended(self, future: "Future[None]", done: Sequence[Callable[[], None]]) -> None:
+    def _ended(
+        self, future: "Future[None]", done: Sequence[Callable[[], None]], is_synced: bool
+    ) -> None:
+        self._time(is_synced)
         if not self._tell(future, done):
             return
         self._is_busy = False
         self._pump()
         if not self._is_busy:
             self._idle.set()
+
+    def _time(self, is_synced: bool) -> None:
+        """A job has ended on the thread."""
+        assert self._began_s is not None
+        took_s, self._began_s = time.monotonic() - self._began_s, None
+        if is_synced:
+            self._times_s.append(took_s)
+            self.on_sync(took_s)
 
     def _ended_aside(self, future: "Future[None]", done: Callable[[], None]) -> None:
         if not future.cancelled():

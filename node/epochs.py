@@ -1,5 +1,6 @@
 """Where an epoch begins: its root, its validators, and whether this peer has a voice in it."""
 
+import enum
 from functools import partial
 
 from consensus.certificate import Certificate
@@ -10,6 +11,27 @@ from ledger.crypto import Domain, SigningKey
 from ledger.genesis import Genesis
 from ledger.primitives import Code, Digest, Epoch, PublicKey
 from ledger.store import Store
+
+
+class Silence(enum.Enum):
+    """Why a validator does not vote in an epoch."""
+
+    KEY_MISSING = "key-missing"  # it does not hold the key that it has in this epoch
+    KEY_BARRED = "key-barred"  # its journal was lost, or it met votes that are not in it
+    STORE_OLD = "store-old"  # the store is older than the journal: silent until it has caught up
+
+
+def find_silence(
+    is_validator: bool, has_key: bool, is_barred: bool, is_behind: bool
+) -> Silence | None:
+    """What keeps a peer from voting that has a seat; None for nothing."""
+    if not is_validator:
+        return None
+    if not has_key:
+        return Silence.KEY_MISSING
+    if is_barred:
+        return Silence.KEY_BARRED
+    return Silence.STORE_OLD if is_behind else None
 
 
 def compute_epoch(store: Store) -> Epoch:

@@ -1,24 +1,32 @@
 """Metrics for Prometheus, read from the running parts when somebody asks."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ledger.sealed import SealedBlock
+from node.disk import DiskState
 from node.network import Network
 from node.replica import Replica
+from node.status import describe_peer
+from node.worries import Worries
 
 _SIZES = (0, 1, 10, 50, 100, 250, 500, 1000, 2000, 4000)
+_SYNC_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+ReadDisk: TypeAlias = Callable[[], DiskState | None]
+"""How the disk does; None where nobody watches it."""
 
 
 class Metrics:
     """A registry of its own, so that several peers can live in one process."""
 
-    def __init__(self, replica: Replica, network: Network, now_ms: Callable[[], int]) -> None:
+    def __init__(self, replica: Replica, network: Network, read_disk: ReadDisk) -> None:
         self._registry = CollectorRegistry()
-        self._now_ms = now_ms
+        self._now_ms = replica.wall_ms
         self._blocks = Counter(
             "suanlian_blocks", "Final blocks since the start", registry=self._registry
         )
@@ -41,7 +49,14 @@ class Metrics:
             "How old a block was by its own time when it became final here",
             registry=self._registry,
         )
+        self._syncs = Histogram(
+            "suanlian_fsync_seconds",
+            "Synced writes to the disk, by how long each took",
+            buckets=_SYNC_SECONDS,
+            registry=self._registry,
+        )
         self._registry.register(_Parts(replica, network))
+        self._registry.register(Worries(lambda: describe_peer(replica, network, read_disk())))
 
     def observe_blocks(self, blocks: Sequence[SealedBlock]) -> None:
         """Blocks became final."""
@@ -55,6 +70,10 @@ class Metrics:
             self._ok.inc(count - failed)
             self._failed.inc(failed)
         self._age.set((self._now_ms() - blocks[-1].block.header.time_ms) / 1000)
+
+    def observe_sync(self, seconds: float) -> None:
+        """A synced write has ended."""
+        self._syncs.observe(seconds)
 
     def render(self) -> bytes:
         """The exposition."""

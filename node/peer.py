@@ -1,33 +1,39 @@
 """A running peer as its HTTP API sees it: `node.port.Peer` over the replica."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from ledger.genesis import Genesis
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from node.diagnosis import diagnose
+from node.disk import DiskState
 from node.errors import Refused
 from node.metrics import Metrics
-from node.network import Network
 from node.port import Phase, Readiness, Status
 from node.replica import Replica
-
-MAX_CLOCK_OFFSET_MS = 1_000
-QUIET_HEARTBEATS = 4  # an idle network makes a block every one to one and a half
+from node.status import Surroundings, describe_peer
 
 
 class RunningPeer:
     """What the API may ask of this peer."""
 
-    def __init__(self, replica: Replica, network: Network, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        network: Surroundings,
+        metrics: Metrics,
+        read_disk: Callable[[], DiskState | None] = lambda: None,
+    ) -> None:
         self.genesis: Genesis = replica.genesis
         self.code: str = replica.identity.code
         self.store: Store = replica.store
         self._replica = replica
         self._network = network
         self._metrics = metrics
+        self._read_disk = read_disk
         self._grown = asyncio.Event()
         self.is_stopping = False
 
@@ -85,88 +91,24 @@ class RunningPeer:
 
     def get_readiness(self) -> Readiness:
         """Whether this peer can do its work now."""
-        reasons = list(self._list_reasons())
+        reasons = [item.what for item in diagnose(self._describe()) if item.is_stuck]
         return Readiness(not reasons, tuple(reasons))
-
-    def _list_reasons(self) -> list[str]:
-        replica, network = self._replica, self._network
-        reasons: list[str] = []
-        if self.is_stopping or replica.has_stopped:
-            reasons.append("this peer is stopping")
-        reasons += self._list_missing_voters()
-        core = replica.core.status()
-        if replica.is_validator and core.recovering:
-            reasons.append("this validator was restarted and does not vote yet")
-        elif replica.is_validator and not core.votes:
-            reasons.append("this validator's key is missing or barred: it does not vote")
-        offset_ms = network.compute_offset_ms()
-        if abs(offset_ms) > MAX_CLOCK_OFFSET_MS:
-            reasons.append(f"this clock is {-offset_ms} ms off the others': check NTP")
-        goal = self._find_goal()
-        if replica.sync.is_running and goal > self.store.height + 2:
-            reasons.append(f"catching up: block {self.store.height} of {goal}")
-        quiet_ms = replica.quiet_ms()
-        if quiet_ms > QUIET_HEARTBEATS * self.genesis.consensus.heartbeat_ms:
-            reasons.append(f"no block has become final for {quiet_ms // 1000} s")
-        return reasons
-
-    def _find_goal(self) -> int:
-        """The height that f + 1 validators say they have reached: one of them is honest."""
-        contacts, f = self._network.contacts, self._replica.validators.f
-        claims = [contacts[code].height for code in self._replica.list_voters() if code in contacts]
-        return sorted(claims, reverse=True)[f] if len(claims) > f else 0
-
-    def _list_missing_voters(self) -> list[str]:
-        """A quorum must be in reach; who connects through named nodes needs one of those."""
-        replica = self._replica
-        voters = replica.list_voters()
-        if not replica.is_validator and self._network.connects_through_others:
-            return [] if voters else ["no validator is connected"]
-        here = [*voters, self.code] if replica.is_validator else voters
-        quorum = replica.validators.quorum
-        if len(here) >= quorum:
-            return []
-        missing = ", ".join(code for code in replica.voters if code not in here)
-        return [
-            f"{len(here)} of {replica.validators.n} validators are in reach, "
-            f"{quorum} are a quorum; missing: {missing}"
-        ]
 
     def describe(self) -> dict[str, Any]:
         """What `/v1/status` shows."""
-        replica = self._replica
-        core = replica.core.status()
-        readiness = self.get_readiness()
+        status = self._describe()
+        findings = diagnose(status)
+        reasons = [item.what for item in findings if item.is_stuck]
         return {
-            "code": self.code,
-            "role": "validator" if replica.is_validator else "observer",
-            "ready": readiness.ready,
-            "waiting_for": list(readiness.reasons),
-            "height": str(self.store.height),
-            "time_ms": str(self.store.header.time_ms),
-            "state_root": self.store.header.state_root.hex(),
-            "records": str(self.store.tree.count - 1),
-            "oldest_block": str(self.store.floor.body if self.store.floor.body > 1 else 0),
-            "oldest_state": str(self.store.floor.state),
-            "epoch": str(core.epoch),
-            "view": str(core.view),
-            "leader": core.leader,
-            "votes": core.votes,
-            "recovering": core.recovering,
-            "validators": list(replica.voters),
-            "pending": str(len(replica.mempool)),
-            "unfinalized": str(len(replica.chain)),
-            "clock_offset_ms": str(self._network.compute_offset_ms()),
-            "peers": {
-                code: {"height": str(contact.height), "channel": _channel(contact.is_full)}
-                for code, contact in sorted(self._network.contacts.items())
-            },
+            **status,
+            "ready": not reasons,
+            "waiting_for": reasons,
+            "findings": [item.to_document() for item in findings],
         }
+
+    def _describe(self) -> dict[str, Any]:
+        return describe_peer(self._replica, self._network, self._read_disk(), self.is_stopping)
 
     def render_metrics(self) -> bytes:
         """The Prometheus exposition."""
         return self._metrics.render()
-
-
-def _channel(is_full: bool) -> str:
-    return "full" if is_full else "sync"

@@ -12,7 +12,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from consensus import journal as core_journal
@@ -22,7 +22,6 @@ from consensus.event import Received, Started, Synced
 from consensus.message import CertificateMessage, decode_message
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
-from contracts import machine
 from ledger.block import Block, decode_header
 from ledger.crypto import Domain, Purpose, SigningKey
 from ledger.genesis import Genesis
@@ -30,9 +29,11 @@ from ledger.primitives import Code, Digest, Epoch, PublicKey
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
 from ledger.store import Store
+from node.attendance import Attendance
 from node.chain import Chain
 from node.conductor import Conductor
-from node.epochs import compute_epoch, find_root, find_voice
+from node.counters import Counters
+from node.epochs import Silence, compute_epoch, find_root, find_silence, find_voice
 from node.errors import Diverged, Fork
 from node.execution import compute_validator_set
 from node.fetch import Fetch
@@ -66,22 +67,6 @@ MAX_OFFERED = 256
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
-@dataclass(slots=True)
-class Counters:
-    """What metrics read; only ever grows, but for the gauges at the end."""
-
-    blocks: int = 0
-    transactions: int = 0
-    failures: int = 0
-    frames: dict[str, int] = field(default_factory=dict)
-    garbage: int = 0
-    fetches: int = 0
-    nullifications: int = 0
-    double_signed: int = 0
-    broken_invariants: int = 0
-    epoch_changes: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who this peer is; `voter_keys` are the validator keys that it holds, none for an observer."""
@@ -109,6 +94,7 @@ class Replica:
         self.store = store
         self.counters = Counters()
         self.final_at_ms = ports.monotonic_ms()
+        self.attendance = Attendance(self.final_at_ms)
         self._journal = journal
         self._ports = ports
         self._on_final = on_final
@@ -119,6 +105,7 @@ class Replica:
         self._waiting: list[Digest] = []  # the oldest of the mempool a heartbeat ago
         self._recovered: core_journal.Journal | None = None
         self.voter_key: PublicKey | None = None  # of this epoch, where this peer holds it
+        self.silence: Silence | None = None  # why this validator has no vote in this epoch
         self.has_stopped = False
         self.chain = Chain(store, load_trail(store, genesis))
         self.mempool = Mempool(limits)
@@ -210,7 +197,8 @@ class Replica:
         self.voter_key = None if found is None else found[1]
         is_barred = found is not None and self._journal.is_barred(found[1])
         if is_barred:
-            _log.error("the journal of this validator key was lost: no votes under it any more")
+            _log.error("this validator key is barred here: no votes under it any more")
+        self.silence = find_silence(self.is_validator, found is not None, is_barred, is_behind)
         self.core = Core(
             self._settings,
             epoch,
@@ -252,12 +240,14 @@ class Replica:
     def connected(self, peer: str, height: int) -> None:
         """A connection to a peer stands; it is at this final height."""
         self.sync.hear_height(peer, height)
+        self.attendance.arrive(peer)
         if self.validators.find_index(Code(peer)) is not None:
             self._offer([peer])
 
     def disconnected(self, peer: str) -> None:
         """A connection ended."""
         self.sync.forget(peer)
+        self.attendance.leave(peer, self._ports.monotonic_ms())
 
     def diverge(self, block: Digest, reason: str) -> None:
         """A quorum agreed on what executes differently here: stop before harm is done."""
@@ -288,8 +278,10 @@ class Replica:
         name = type(frame).__name__
         self.counters.frames[name] = self.counters.frames.get(name, 0) + 1
         match frame:
-            case Consensus(message):
-                self.conductor.step(Received(Code(sender), decode_message(message)))
+            case Consensus(data):
+                message = decode_message(data)
+                self.attendance.hear_epoch(sender, message.epoch)
+                self.conductor.step(Received(Code(sender), message))
             case Transactions(raws):
                 self._receive_transactions(sender, raws)
             case WantTransactions(hashes):
@@ -413,7 +405,7 @@ class Replica:
         self._tell_stored(certificate)
         self.judge.prune(self.store.height)
         self.final_at_ms = self._ports.monotonic_ms()
-        self._count(blocks)
+        self.counters.count(blocks)
         self.intake.fold(blocks)
         self._drop_rotated()
         self.conductor.forget_bodies()
@@ -427,16 +419,6 @@ class Replica:
         self.conductor.update_pending()
         self.sync.resume()
         self._commit_next()
-
-    def _count(self, blocks: Sequence[SealedBlock]) -> None:
-        for block in blocks:
-            self.counters.blocks += 1
-            self.counters.transactions += len(block.transactions)
-            self.counters.failures += sum(result.code != "ok" for result in block.results)
-            for result in block.results:
-                if result.code == machine.BROKEN:
-                    self.counters.broken_invariants += 1
-                    _log.critical("%s would have broken an invariant", result.id.hex())
 
     def _drop_rotated(self) -> None:
         stale, self.proposer.stale = self.proposer.stale, {}
@@ -488,6 +470,18 @@ class Replica:
         self._waiting = [item.transaction.hash for item in oldest]
         self._set_retry()
 
+    def wall_ms(self) -> int:
+        """What this peer's clock of the wall shows."""
+        return self._ports.wall_ms()
+
+    def elapsed_ms(self, since_ms: int) -> int:
+        """How long ago a moment of the monotonic clock is."""
+        return self._ports.monotonic_ms() - since_ms
+
     def quiet_ms(self) -> int:
         """For how long no block has become final here."""
-        return self._ports.monotonic_ms() - self.final_at_ms
+        return self.elapsed_ms(self.final_at_ms)
+
+    def view_ms(self) -> int:
+        """For how long this peer has been in its view."""
+        return self.elapsed_ms(self.conductor.view_at_ms)

@@ -26,6 +26,7 @@ GROUPS = {
     "service": "node.cli.service",
     "statistics": "node.cli.statistics",
     "verify": "node.cli.verify",
+    "why-stuck": "node.cli.why_stuck",
 }
 
 
