@@ -128,18 +128,14 @@ class Surgeon:
     def _kill_leader(self) -> Measure:
         """Quiet, so that the view stands still and its leader is known."""
         self._load.is_paused = True
-        try:
-            leader = self._find_leader()
-            act = Act(Kind.KILL, (leader,))
-            return self._strike(act)
-        finally:
-            self._load.is_paused = False
+        return self._strike(Act(Kind.KILL, (self._find_leader(),)))
 
     def _strike(self, act: Act) -> Measure:
-        """Count from the fault, which lasts until well after."""
+        """Count from the fault, which lasts until well after, under load."""
         above, since_s = self._pulse.height, time.monotonic()
         self._faults.begin(act)
         final_s = self._probe(act)
+        self._load.is_paused = False
         self._director.wait(time.monotonic() + AFTER_S)
         measure = self._take(above, since_s, final_s)
         self._faults.end(act)
