@@ -153,6 +153,7 @@ class PeerProcess:
         """The replica hears, says and decides nothing any more; then the process ends."""
         self.replica.has_stopped = True
         self._ports.close()
+        self.peer.end_waits()
         self._on_failure(error)
 
     def _blocks_are_final(self, blocks: Sequence[SealedBlock]) -> None:
@@ -202,7 +203,7 @@ class PeerProcess:
 
     async def stop(self) -> None:
         """Stop in the other order; everything that was begun is written."""
-        self.peer.is_stopping = True
+        self.peer.end_waits()
         await self.api.stop()
         await self.network.stop()
         self._ports.close()

@@ -1,4 +1,9 @@
-"""A running peer as its HTTP API sees it: `node.port.Peer` over the replica."""
+"""A running peer as its HTTP API sees it: `node.port.Peer` over the replica.
+
+A peer that stops keeps nobody waiting. Who waits for an end hears how far it is. What was handed in
+is still written and answered; but of a peer that failed nothing is written any more, and it says
+so: the client does not know what became of it, and may hand it in elsewhere.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,6 +20,10 @@ from node.metrics import Metrics
 from node.port import Phase, Readiness, Status
 from node.replica import Replica
 from node.status import Surroundings, describe_peer
+
+
+class _Failed(Exception):
+    """Nothing is taken any more."""
 
 
 class RunningPeer:
@@ -35,7 +44,20 @@ class RunningPeer:
         self._metrics = metrics
         self._read_disk = read_disk
         self._grown = asyncio.Event()
+        self._waits: set[asyncio.Future[Status]] = set()
+        self._submissions: set[asyncio.Future[list[Status | Refused]]] = set()
         self.is_stopping = False
+
+    def end_waits(self) -> None:
+        """This peer stops, or has failed: nobody waits any more for what may not come."""
+        self.is_stopping = True
+        for waiting in self._waits:
+            if not waiting.done():
+                waiting.set_exception(TimeoutError())
+        if self._replica.has_stopped:
+            for submitting in self._submissions:
+                if not submitting.done():
+                    submitting.set_exception(_Failed())
 
     async def submit(self, raws: Sequence[bytes]) -> list[Status | Refused]:
         """Take signed transactions."""
@@ -45,8 +67,16 @@ class RunningPeer:
             if not future.done():
                 future.set_result(answers)
 
-        self._replica.submit(raws, done)
-        return await future
+        self._submissions.add(future)
+        try:
+            if self._replica.has_stopped:
+                raise _Failed
+            self._replica.submit(raws, done)
+            return await future
+        except _Failed:
+            return [Refused("this peer is stopping", "not-ready", retry=True) for _ in raws]
+        finally:
+            self._submissions.discard(future)
 
     def get_status(self, id_: Digest) -> Status | None:
         """What became of a transaction."""
@@ -55,7 +85,7 @@ class RunningPeer:
     async def wait(self, id_: Digest, timeout_s: float) -> Status | None:
         """The status once it is no longer `accepted`, or as it is then."""
         status = self.get_status(id_)
-        if status is not None and status.phase is not Phase.ACCEPTED:
+        if self.is_stopping or (status is not None and status.phase is not Phase.ACCEPTED):
             return status
         future: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
 
@@ -63,6 +93,7 @@ class RunningPeer:
             if not future.done():
                 future.set_result(ended)
 
+        self._waits.add(future)
         give_up = self._replica.intake.wait(id_, notify)
         try:
             async with asyncio.timeout(timeout_s):
@@ -71,6 +102,7 @@ class RunningPeer:
             return self.get_status(id_)
         finally:
             give_up()
+            self._waits.discard(future)
 
     def blocks_are_final(self, blocks: Sequence[SealedBlock]) -> None:
         """The replica's word that the final height grew."""
