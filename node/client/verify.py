@@ -12,15 +12,11 @@
 Nothing here opens a socket, reads a clock or asks a peer.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from consensus.certificate import Certificate, verify_certificate
-from consensus.validators import ValidatorSet
-from consensus.vote import VoteKind
 from ledger import merkle
-from ledger.block import Header, compute_header_hash, decode_header
-from ledger.crypto import Domain, Purpose, sha256
+from ledger.block import Header, compute_header_hash
+from ledger.crypto import sha256
 from ledger.errors import LedgerError, ProofError
 from ledger.genesis import Genesis, decode_genesis
 from ledger.primitives import Digest
@@ -28,13 +24,12 @@ from node.client.bundle import (
     MAX_BUNDLE_BYTES,
     Bundle,
     BundleError,
-    Certified,
-    EpochLink,
     PastHeader,
     decode_bundle,
 )
 from node.client.claims import Ground, verify_claims
-from node.client.verified import ReliedOn, Verified
+from node.client.line import Line, check_chain, read_header
+from node.client.verified import Verified
 
 
 def load_bundle(path: Path) -> bytes:
@@ -50,7 +45,7 @@ def verify_bundle(data: bytes, genesis_hash: Digest, now_ms: int | None = None) 
     """
     bundle, is_whole = decode_bundle(data)
     genesis = _verify_genesis(bundle, genesis_hash)
-    line = _Line(genesis, genesis_hash)
+    line = Line(genesis, genesis_hash)
     for link in bundle.epochs:
         line.follow(link)
     anchor = line.finalize(bundle.anchor, "anchor", "certificate")
@@ -90,96 +85,12 @@ def _verify_genesis(bundle: Bundle, genesis_hash: Digest) -> Genesis:
         raise BundleError("genesis", str(error)) from None
 
 
-@dataclass(slots=True)
-class _Epoch:
-    number: int
-    validators: ValidatorSet
-
-
-class _Line:
-    """The line of validator sets from the genesis on, as far as it was followed."""
-
-    def __init__(self, genesis: Genesis, genesis_hash: Digest) -> None:
-        self._chain = genesis.chain
-        self._domain = Domain(Purpose.VOTE, genesis_hash)
-        self._epoch = _Epoch(0, ValidatorSet(genesis.validators))
-        self.relied_on: list[ReliedOn] = []
-
-    def follow(self, link: EpochLink) -> None:
-        """Go on to the epoch after one that has ended."""
-        number = self._epoch.number
-        part = f"epoch {number}"
-        certified = Certified(link.header, link.certificate)
-        header = self.finalize(certified, part, f"certificate of epoch {number}")
-        try:
-            following = ValidatorSet.decode(link.next_validators)
-        except LedgerError as error:
-            raise BundleError(f"validators of epoch {number + 1}", str(error)) from None
-        if not header.is_last_of_epoch:
-            raise BundleError(part, f"block {header.height} does not end the epoch")
-        if following.hash != header.next_validators_hash:
-            raise BundleError(
-                f"validators of epoch {number + 1}", f"not those that block {header.height} commits"
-            )
-        self._epoch = _Epoch(number + 1, following)
-
-    def finalize(self, certified: Certified, part: str, certificate_part: str) -> Header:
-        """The header, if the validators of the running epoch made it final."""
-        header, validators = _decode_header(certified.header, part), self._epoch.validators
-        _check_chain(header, self._chain, part)
-        if header.height == 0:
-            raise BundleError(part, "the genesis has no certificate")
-        if header.epoch != self._epoch.number or header.validators_hash != validators.hash:
-            raise BundleError(
-                part,
-                f"block {header.height} is not of epoch {self._epoch.number}, to which the bundle "
-                "leads, or not of its validators",
-            )
-        certificate = self._verify(certified, header, certificate_part)
-        self.relied_on.append(
-            ReliedOn(
-                self._epoch.number,
-                validators.codes,
-                tuple(validators.codes[signer] for signer in certificate.signers),
-                header.height,
-            )
-        )
-        return header
-
-    def _verify(self, certified: Certified, header: Header, part: str) -> Certificate:
-        try:
-            certificate = Certificate.decode(certified.certificate)
-        except LedgerError as error:
-            raise BundleError(part, str(error)) from None
-        if certificate.kind is not VoteKind.FINALIZE:
-            raise BundleError(part, "not a finalization; a block that has no more can still lose")
-        if certificate.block != compute_header_hash(certified.header):
-            raise BundleError(part, f"not of this block {header.height}, but of another")
-        try:
-            verify_certificate(certificate, self._epoch.validators, self._domain, header.epoch)
-        except LedgerError as error:
-            raise BundleError(part, str(error)) from None
-        return certificate
-
-
 def _verify_past(past: PastHeader, anchor: Header, chain: str, part: str) -> Header:
-    header = _decode_header(past.header, part)
-    _check_chain(header, chain, part)
+    header = read_header(past.header, part)
+    check_chain(header, chain, part)
     leaf = merkle.compute_leaf_hash(compute_header_hash(past.header))
     try:
         merkle.verify_inclusion(leaf, header.height, anchor.height, past.path, anchor.history_root)
     except ProofError as error:
         raise BundleError(part, f"block {header.height} is not below the anchor: {error}") from None
     return header
-
-
-def _decode_header(data: bytes, part: str) -> Header:
-    try:
-        return decode_header(data)
-    except LedgerError as error:
-        raise BundleError(part, f"not a header: {error}") from None
-
-
-def _check_chain(header: Header, chain: str, part: str) -> None:
-    if header.chain != chain:
-        raise BundleError(part, f"of chain {header.chain}, not {chain}")
