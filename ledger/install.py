@@ -10,7 +10,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from ledger import codec, merkle, schema
 from ledger.block import Header, compute_header_hash, decode_header
@@ -60,9 +60,17 @@ def compose_begin(height: int) -> list[Change]:
     return [(schema.META_INSTALL, codec.encode(height)), (schema.META_FINAL, None)]
 
 
-def read_root(disk: Readable, kind: str, chunk: int) -> bytes | None:
-    """The root of a chunk that is here as a whole."""
-    return disk.get(schema.piece_key(kind, chunk))
+def read_roots(disk: Readable, kind: str) -> dict[int, bytes]:
+    """The roots of the chunks of a kind that are here as a whole, by chunk."""
+    first = schema.piece_key(kind, 0)
+    found = disk.scan(first, prefix_end(first[:-8]))
+    return {int.from_bytes(key[-8:], "big"): root for key, root in found}
+
+
+def read_height(disk: Readable) -> int:
+    """The height of the newest snapshot of which something is here; 0 for none."""
+    data = disk.get(schema.META_INSTALL)
+    return 0 if data is None else int(codec.decode_trusted(data))
 
 
 def compose_root(kind: str, chunk: int, root: bytes) -> Change:
@@ -146,8 +154,9 @@ def finish(
     )
     whole = schema.node_key(HEADERS_LEVEL, 0), schema.node_key(HEADERS_LEVEL + 1, 0)
     _write_all(disk, _compose_nodes([node for _, node in disk.scan(*whole)], HEADERS_LEVEL, 0))
-    for number in range(find_first_body(height), height + 1):
-        _write_all(disk, _compose_index(disk, header.chain, number))
+    numbers = range(find_first_body(height), height + 1)
+    index = (_compose_index(disk, header.chain, number) for number in numbers)
+    _write_all(disk, chain.from_iterable(index))
     disk.write(_compose_final(disk, header, certified, window), sync=True)
 
 

@@ -141,6 +141,23 @@ def compute_value_hash(
     return Digest(sha256(b"\x03" + body).digest())
 
 
+def split_envelope(slot: int, envelope: bytes) -> tuple[bytes, bytes]:
+    """The next key of an envelope of this slot, and what its value hash covers.
+
+    Nothing is made of the value: it may be hashed before it is decoded. Raises FormatError.
+    """
+    start = _ARRAY_OF_8 + codec.encode(slot)
+    at = len(start)
+    kind = envelope[at : at + 1]
+    width = 1 if kind == b"\xc4" else 2
+    size = int.from_bytes(envelope[at + 1 : at + 1 + width], "big")
+    next_key = envelope[at + 1 + width : at + 1 + width + size]
+    head = start + codec.encode(next_key)
+    if size > MAX_KEY_BYTES or not envelope.startswith(head):
+        raise FormatError(f"not the envelope of slot {slot}")
+    return next_key, bytes((_ARRAY_OF_6,)) + envelope[len(head) :]
+
+
 def decode_record(data: bytes) -> Record:
     """The record of an envelope; raises EncodingError or FormatError."""
     slot, next_key, version, created, height, index, previous, value = shape.check_tuple(

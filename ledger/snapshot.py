@@ -33,7 +33,7 @@ from ledger.history import History
 from ledger.keyvalue import Readable
 from ledger.leaf_proof import Leaf, check_leaf
 from ledger.primitives import ZERO_DIGEST, Digest
-from ledger.record import SENTINEL_KEY, Record, decode_record
+from ledger.record import SENTINEL_KEY, Record, decode_record, split_envelope
 from ledger.result import Result, decode_result
 from ledger.trail import MAX_STEPS
 from ledger.tree import Tree
@@ -44,7 +44,7 @@ HEADERS_LEVEL: Final = 8
 CHUNK_HEADERS: Final = 1 << HEADERS_LEVEL
 MAX_PART: Final = 1024 * 1024
 MAX_CHUNKS: Final = 1 << 16  # of either kind: 16 777 216 records, and as many headers
-BODIES: Final = MAX_STEPS + 1  # what a trail is made of
+BODIES: Final = MAX_STEPS  # what a trail is made of
 DIGEST: Final = 32
 
 
@@ -155,40 +155,42 @@ def verify_manifest(manifest: Manifest) -> Header:
 
 
 def verify_state_part(manifest: Manifest, part: StatePart) -> list[tuple[bytes, Record]]:
-    """The records of a part, with their keys; raises LedgerError for anything but the certified."""
+    """The records of a part, with their keys; raises LedgerError for anything but the certified.
+
+    No record is decoded before all of them are proved.
+    """
     first = part.chunk * CHUNK_SLOTS
     before, after = split(part.before), split(part.after)
     size = min(CHUNK_SLOTS, manifest.count - first)
     if not part.records or len(before) + len(part.records) + len(after) != size:
         raise FormatError(f"chunk {part.chunk} of the state has {size} leaves, the part others")
-    records: list[tuple[bytes, Record]] = []
-    leaves = list(before)
-    for slot, (key, envelope) in enumerate(part.records, start=first + len(before)):
-        record = decode_record(envelope)
-        leaves.append(_check_record(slot, key, record, envelope))
-        records.append((key, record))
-    leaves += after
+    leaves = [
+        _compute_leaf(slot, key, envelope)
+        for slot, (key, envelope) in enumerate(part.records, start=first + len(before))
+    ]
     level = min(CHUNK_LEVEL, tree.compute_depth(manifest.count))
-    root = tree.climb(b"".join(leaves), 0, level)
-    if root != split(manifest.state_roots)[part.chunk]:
+    root = tree.climb(b"".join([*before, *leaves, *after]), 0, level)
+    if root != find_root(manifest.state_roots, part.chunk):
         raise ProofError(f"chunk {part.chunk} of the state is not the certified one")
-    return records
+    return [(key, decode_record(envelope)) for key, envelope in part.records]
 
 
-def _check_record(slot: int, key: bytes, record: Record, envelope: bytes) -> bytes:
-    """The hash of a record's leaf; what the leaf does not commit is held to its one form."""
-    is_sentinel = key == SENTINEL_KEY
-    value_hash = ZERO_DIGEST if is_sentinel else record.hash
-    check_leaf(Leaf(slot, key, record.next_key, value_hash))
-    placed = tree.make_sentinel() if is_sentinel else record
-    if placed.placed(slot, record.next_key).encode() != envelope:
-        raise FormatError(f"the envelope of slot {slot} is not its record's")
-    return tree.compute_leaf(slot, key, record.next_key, value_hash)
+def _compute_leaf(slot: int, key: bytes, envelope: bytes) -> bytes:
+    """The hash of the leaf that an envelope is of; the sentinel's commits no value."""
+    next_key, body = split_envelope(slot, envelope)
+    if key == SENTINEL_KEY:
+        value_hash = ZERO_DIGEST
+        if tree.make_sentinel().placed(slot, next_key).encode() != envelope:
+            raise FormatError("the envelope of slot 0 is not the sentinel's")
+    else:
+        value_hash = Digest(sha256(b"\x03" + body).digest())
+    check_leaf(Leaf(slot, key, next_key, value_hash))
+    return tree.compute_leaf(slot, key, next_key, value_hash)
 
 
 def verify_headers(manifest: Manifest, part: HeaderPart) -> list[Header]:
     """The headers of a chunk; raises LedgerError for anything but the certified."""
-    if compute_headers_root(part.headers) != split(manifest.header_roots)[part.chunk]:
+    if compute_headers_root(part.headers) != find_root(manifest.header_roots, part.chunk):
         raise ProofError(f"chunk {part.chunk} of the headers is not the certified one")
     headers = [decode_header(data) for data in part.headers]
     for height, header in enumerate(headers, start=part.chunk * CHUNK_HEADERS):
@@ -214,6 +216,11 @@ def verify_body(header: Header, header_bytes: bytes, body: Body) -> Block:
     """The block of a header and a body; raises LedgerError where they do not belong together."""
     hashes = [Digest(sha256(raw).digest()) for raw in body.transactions]
     return make_block_of_parts(header, header_bytes, hashes, body.parent_certificate)
+
+
+def find_root(roots: bytes, chunk: int) -> bytes:
+    """The root of a chunk; empty where there is no such chunk."""
+    return roots[chunk * DIGEST : (chunk + 1) * DIGEST]
 
 
 def split(digests: bytes) -> list[bytes]:
@@ -324,7 +331,7 @@ class Snapshot:
         """
         blocks: list[tuple[bytes, ...]] = []
         size = 0
-        for height in range(first, min(last, self.height) + 1):
+        for height in range(first, min(last, self.height, first + CHUNK_HEADERS - 1) + 1):
             leaves = self._read_list(schema.results_key(height))
             if leaves is None:
                 break
@@ -354,7 +361,7 @@ class Snapshot:
         """The bodies of blocks from `first` on, as many as make a part, one at least."""
         bodies: list[Body] = []
         size = 0
-        for height in range(first, min(last, self.height) + 1):
+        for height in range(first, min(last, self.height, first + CHUNK_HEADERS - 1) + 1):
             entry = self._read_list(schema.body_key(height))
             if entry is None:
                 break

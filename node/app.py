@@ -30,13 +30,14 @@ from node.driver import AsyncPorts
 from node.errors import NodeError
 from node.failstop import Fail, watch_loop
 from node.genesis_block import compute_genesis_block
+from node.identity import Identity
 from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
 from node.metrics import Metrics
 from node.network import Network
 from node.peer import RunningPeer
 from node.pruning import Pruning
-from node.replica import Identity, Replica
+from node.replica import Replica
 from node.verifier import Verifier
 
 _log = logging.getLogger("suanlian")

@@ -10,6 +10,8 @@ from typing import Protocol
 from node.admission import Allowance
 from node.frames import Frame, Hello, Range, WantBlock, WantRange, WantTransactions
 from node.link import Link
+from node.offers import Answer, Want
+from node.snapshot_frames import WantEpochs, WantPart, WantSnapshot
 from node.tls import RemotePeer
 
 REQUESTS_PER_S = 100.0
@@ -40,8 +42,8 @@ class Listener(Protocol):
         LedgerError for garbage."""
         ...
 
-    def serve_range(self, want: WantRange) -> Range:
-        """Final blocks for whoever asks."""
+    def serve(self, want: WantRange | Want) -> Range | Answer:
+        """Final blocks, or snapshots, for whoever asks."""
         ...
 
 
@@ -83,9 +85,9 @@ class Contact:
 
 def takes_request(allowance: Allowance, frame: Frame) -> bool:
     """Whether a frame may still be answered; what asks for nothing costs nothing here."""
-    if isinstance(frame, WantRange):
+    if isinstance(frame, WantRange | WantSnapshot):
         return allowance.take(RANGE_COST)
-    if isinstance(frame, WantTransactions | WantBlock):
+    if isinstance(frame, WantTransactions | WantBlock | WantEpochs | WantPart):
         return allowance.take()
     return True
 

@@ -10,7 +10,7 @@ from consensus.voting import Voice
 from ledger.crypto import Domain, SigningKey
 from ledger.genesis import Genesis
 from ledger.primitives import Code, Digest, Epoch, PublicKey
-from ledger.store import Store
+from ledger.store import EpochEnd, Store
 
 
 class Silence(enum.Enum):
@@ -58,6 +58,11 @@ def find_validators(store: Store, genesis: Genesis, epoch: int) -> ValidatorSet:
         return ValidatorSet(genesis.validators)
     end = store.get_epoch_end(epoch - 1)
     assert end is not None
+    return find_validators_after(end)
+
+
+def find_validators_after(end: EpochEnd) -> ValidatorSet:
+    """The validators of the epoch that follows one."""
     return ValidatorSet((Code(code), PublicKey(key)) for code, key in end.next_validators)
 
 

@@ -4,6 +4,7 @@ NodeError
 ├── Refused             a submission that can never be ordered, or not now (`retry` says which)
 ├── ConfigError         the operator's files do not fit together
 ├── Diverged            this peer computed other roots than a certified block has: it stops
+├── Restart             no failure: this peer begins anew, in another way
 ├── Fork                two blocks are final that are no ancestors of each other: it stops
 └── NetworkError        the other peer is not who it should be, or speaks garbage
 """
@@ -40,6 +41,19 @@ class Diverged(NodeError):
     """A certified block has other roots than this peer computed."""
 
     code = "diverged"
+
+
+class Restart(NodeError):
+    """This peer ends what it does and begins anew, as its disks then say.
+
+    `joins` says that it looks for a snapshot then.
+    """
+
+    code = "restart"
+
+    def __init__(self, message: str, joins: bool) -> None:
+        super().__init__(message)
+        self.joins = joins
 
 
 class Fork(NodeError):

@@ -11,6 +11,7 @@
     8 Range             [8, [[header, [signed transaction, ...], parent certificate], ...],
                          finalization or empty, [header, ...]]
     9 Notice            [9, code, detail]
+    10 to 18            of snapshots: `node.snapshot_frames`
 
 Unknown tags, wrong shapes and oversized frames end the connection. A kind has its own bounds of
 bytes and of values, so that no frame costs more to decode than an honest one of its kind.
@@ -18,7 +19,7 @@ bytes and of values, so that no frame costs more to decode than an honest one of
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from ledger import codec, shape
 from ledger.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES
@@ -26,7 +27,9 @@ from ledger.codec import Value
 from ledger.errors import EncodingError, FormatError
 from ledger.primitives import MAX_AMOUNT, MAX_HEIGHT, Digest
 from ledger.transaction import MAX_TRANSACTION_BYTES
+from node import snapshot_frames
 from node.outline import check_values
+from node.snapshot_frames import SnapshotFrame
 
 VERSION = 1
 MAX_FRAME_BYTES = 12 * 1024 * 1024
@@ -50,6 +53,7 @@ _BOUNDS = {
     7: (64, 8),
     8: (MAX_FRAME_BYTES, _MAX_RANGE_VALUES),
     9: (MAX_TALK_BYTES, 8),
+    **snapshot_frames.BOUNDS,
 }
 
 
@@ -140,6 +144,7 @@ Frame: TypeAlias = (
     | WantRange
     | Range
     | Notice
+    | SnapshotFrame
 )
 
 
@@ -196,7 +201,7 @@ def _to_value(frame: Frame) -> Value:
         case Notice(code, detail):
             return [9, code, detail]
         case _:
-            assert_never(frame)
+            return snapshot_frames.to_value(frame)
 
 
 def _body_to_value(body: BlockBody) -> list[Value]:
@@ -290,4 +295,5 @@ _READERS: dict[int, Callable[[Sequence[Value]], Frame]] = {
     7: _read_want_range,
     8: _read_range,
     9: _read_notice,
+    **snapshot_frames.READERS,
 }

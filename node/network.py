@@ -58,7 +58,9 @@ from node.frames import (
 )
 from node.greeting import check_hello, compose_hello
 from node.link import Link, LinkLimits, describe_garbage
+from node.offers import Answer, Want
 from node.roots import Roots
+from node.snapshot_frames import SnapshotFrame
 from node.tls import RemotePeer, identify_peer, make_client_context, make_server_context
 
 _log = logging.getLogger("suanlian.network")
@@ -69,6 +71,7 @@ STEADY_S = 5.0
 REFRESH_S = 1.0
 HELLO_S = 5.0
 SHUN_S = 10.0
+_FOR_SYNC = Hello | WantRange | Range | SnapshotFrame
 THEIR_ERRORS = (*CONNECTION_ERRORS, NetworkError, LedgerError)
 
 
@@ -154,7 +157,7 @@ class Network:
         to those as well to whom nothing else is said."""
         data: bytes | None = None
         for code in to:
-            contact = self._find(code, is_for_sync=isinstance(frame, Hello | WantRange | Range))
+            contact = self._find(code, is_for_sync=isinstance(frame, _FOR_SYNC))
             if contact is not None:
                 if data is None:
                     data = encode_frame(frame)
@@ -434,7 +437,7 @@ class Network:
                 self._listener.disconnected(code)
 
     async def _serve_only(self, contact: Contact, is_source: bool) -> None:
-        """The sync channel: block ranges at a bounded rate; of a source, ranges are taken too."""
+        """The sync channel: blocks and snapshots at a bounded rate; a source's are taken too."""
         link = contact.link
         detail = f"{link.code} is not an active node of this ledger: only block ranges are answered"
         link.send(encode_frame(Notice("sync-only", detail)))
@@ -449,9 +452,9 @@ class Network:
             self._narrow.discard(contact)
 
     async def _answer(self, link: Link, frame: Frame | None) -> None:
-        if isinstance(frame, WantRange):
+        if isinstance(frame, WantRange | Want):
             with self._as_own(link):
-                link.send(encode_frame(self._listener.serve_range(frame)))
+                link.send(encode_frame(self._listener.serve(frame)))
         await asyncio.sleep(1 / self._config.limits.sync_requests_per_s)
 
     async def _follow(self, contact: Contact) -> None:
@@ -468,9 +471,9 @@ class Network:
             self._hear(link, hello)
             while not link.is_closed:
                 frame = await link.read()
-                if isinstance(frame, WantRange):
+                if isinstance(frame, WantRange | Want):
                     await self._answer(link, frame)
-                elif isinstance(frame, Hello | Range) and not link.is_closed:
+                elif isinstance(frame, Hello | Range | Answer) and not link.is_closed:
                     self._note(contact, frame)
                     self._hear(link, frame)
                 await turn.give_way()

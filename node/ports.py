@@ -73,6 +73,10 @@ class Ports(Protocol):
         """Write final blocks to the store in one synced batch."""
         ...
 
+    def write_store(self, job: Callable[[], None], done: Callable[[], None]) -> None:
+        """Run a synced write to the store's disk, in turn with its commits."""
+        ...
+
     def stop(self, error: Exception) -> None:
         """End the process: it cannot go on without harm."""
         ...

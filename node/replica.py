@@ -8,12 +8,12 @@
    is folded and bodies are forgotten.
 4. Members of the running epoch vote. All others follow by block sync and offer what they accepted
    to the validators they are connected to.
+5. A peer that joins by a snapshot has no chain yet: until it has, it does nothing else
+   (`node.joiner`).
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
 
 from consensus import journal as core_journal
 from consensus.certificate import Certificate
@@ -23,8 +23,9 @@ from consensus.message import CertificateMessage, decode_message
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
 from ledger.block import Block, decode_header
-from ledger.crypto import Domain, Purpose, SigningKey
+from ledger.crypto import Domain, Purpose
 from ledger.genesis import Genesis
+from ledger.keyvalue import KeyValue
 from ledger.primitives import Code, Digest, Epoch, PublicKey
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
@@ -34,7 +35,7 @@ from node.chain import Chain
 from node.conductor import Conductor
 from node.counters import Counters
 from node.epochs import Silence, compute_epoch, find_root, find_silence, find_voice
-from node.errors import Diverged, Fork
+from node.errors import Diverged, Fork, Refused, Restart
 from node.execution import compute_validator_set
 from node.fetch import Fetch
 from node.frames import (
@@ -49,30 +50,28 @@ from node.frames import (
     WantRange,
     WantTransactions,
 )
+from node.identity import Identity
 from node.intake import Answer, Intake
+from node.joiner import Joiner
 from node.journal import Journal
 from node.judge import Judge
 from node.limits import BlockLimits, limits_of_genesis
 from node.mempool import Mempool, MempoolLimits, Pending
+from node.offers import Answer as Piece
+from node.offers import Offers, Want
 from node.outbox import Outbox
 from node.ports import Ports
 from node.propose import Proposer
+from node.reminder import Reminder
 from node.reporter import Reporter
 from node.serving import Serving
+from node.snapshot_frames import WantEpochs, WantPart, WantSnapshot
 from node.sync import Sync, block_of_body
 from node.trail import load_trail
 
 _log = logging.getLogger("suanlian.replica")
-MAX_OFFERED = 256
+FAR = 128  # blocks that others must have for a snapshot to be worth its while
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who this peer is; `voter_keys` are the validator keys that it holds, none for an observer."""
-
-    code: str
-    voter_keys: tuple[SigningKey, ...] = ()
 
 
 class Replica:
@@ -88,7 +87,11 @@ class Replica:
         limits: MempoolLimits,
         on_final: Callable[[Sequence[SealedBlock]], None] = lambda _: None,
         domain: Domain | None = None,
+        may_join: bool = False,
+        installing: KeyValue | None = None,
     ) -> None:
+        """With `may_join` an empty store looks for a snapshot where others are far ahead;
+        `installing` is the disk that one goes to, beside a store that has the genesis only."""
         self.identity = identity
         self.genesis = genesis
         self.store = store
@@ -102,7 +105,7 @@ class Replica:
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
         self._unreached: Certificate | None = None
-        self._waiting: list[Digest] = []  # the oldest of the mempool a heartbeat ago
+        self._may_join = may_join and store.height == 0 and installing is None
         self._recovered: core_journal.Journal | None = None
         self.voter_key: PublicKey | None = None  # of this epoch, where this peer holds it
         self.silence: Silence | None = None  # why this validator has no vote in this epoch
@@ -110,6 +113,10 @@ class Replica:
         self.chain = Chain(store, load_trail(store, genesis))
         self.mempool = Mempool(limits)
         self.outbox = Outbox(ports.write_journal)
+        self.offers = Offers(store, ports.monotonic_ms)
+        self.joiner: Joiner | None = None
+        if installing is not None:
+            self.joiner = Joiner(genesis, store, installing, ports, self.domain, self.stop)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
         self.judge = self._make_judge(block_limits)
@@ -131,6 +138,14 @@ class Replica:
         self.conductor = Conductor(self, ports, journal)
         self._settings = Settings(
             delta_ms=genesis.consensus.delta_ms, heartbeat_ms=genesis.consensus.heartbeat_ms
+        )
+        self.reminder = Reminder(
+            self.intake,
+            self.mempool,
+            ports,
+            self._settings.heartbeat_ms,
+            self.list_voters,
+            self.reporter.retry,
         )
         self.validators: ValidatorSet
         self.core: Core
@@ -216,9 +231,11 @@ class Replica:
         """The validators of the running epoch."""
         return self.validators.codes
 
-    def serve_range(self, want: WantRange) -> Range:
-        """Final blocks for whoever asks."""
-        return self.serving.compose_range(want)
+    def serve(self, want: WantRange | Want) -> Range | Piece:
+        """Final blocks, or snapshots, for whoever asks."""
+        if isinstance(want, WantRange):
+            return self.serving.compose_range(want)
+        return self.offers.answer(want)
 
     @property
     def is_validator(self) -> bool:
@@ -229,23 +246,32 @@ class Replica:
 
     def start(self) -> None:
         """Begin: consensus first, then what the store says is final, then what was accepted."""
+        if self.joiner is not None:
+            self.joiner.start()
+            return
+        self.offers.take()
         self.conductor.step(Started())
         last = self.store.get_last_finalization()
         if last is not None:
             self._tell_stored(Certificate.decode(last[1]))
         self.intake.restore()
         self.conductor.update_pending()
-        self._set_retry()
+        self.reminder.start()
 
     def connected(self, peer: str, height: int) -> None:
         """A connection to a peer stands; it is at this final height."""
+        if self.joiner is not None:
+            self.joiner.hear_height(peer, height)
+            return
         self.sync.hear_height(peer, height)
         self.attendance.arrive(peer)
         if self.validators.find_index(Code(peer)) is not None:
-            self._offer([peer])
+            self.reminder.offer([peer])
 
     def disconnected(self, peer: str) -> None:
         """A connection ended."""
+        if self.joiner is not None:
+            self.joiner.forget(peer)
         self.sync.forget(peer)
         self.attendance.leave(peer, self._ports.monotonic_ms())
 
@@ -269,6 +295,10 @@ class Replica:
 
     def submit(self, raws: Sequence[bytes], done: Callable[[list[Answer]], None]) -> None:
         """Transactions from clients; see `Intake.submit`."""
+        if self.joiner is not None:
+            refused = Refused("this peer is joining by a snapshot", "not-ready", retry=True)
+            done([refused] * len(raws))
+            return
         self.intake.submit(raws, done)
 
     def receive(self, sender: str, frame: Frame) -> None:
@@ -277,6 +307,9 @@ class Replica:
             return
         name = type(frame).__name__
         self.counters.frames[name] = self.counters.frames.get(name, 0) + 1
+        if self.joiner is not None:
+            self.joiner.receive(sender, frame)
+            return
         match frame:
             case Consensus(data):
                 message = decode_message(data)
@@ -290,14 +323,22 @@ class Replica:
                 self.serving.send_block(sender, hash_)
             case BlockBody():
                 self._receive_body(sender, frame)
-            case WantRange():
-                self._ports.send([sender], self.serving.compose_range(frame))
+            case WantRange() | WantSnapshot() | WantEpochs() | WantPart():
+                self._ports.send([sender], self.serve(frame))
             case Range():
                 self._receive_range(sender, frame)
             case Hello():
                 self.sync.hear_height(sender, frame.height)
+                self._consider_joining()
             case Notice(code, detail):
                 _log.warning("%s says: %s: %s", sender, code, detail)
+
+    def _consider_joining(self) -> None:
+        """The store is empty and others are far ahead: a snapshot is quicker than their chain."""
+        if self._may_join and not self.chain.decided_height:
+            enough = self.validators.f + 1 if self.is_validator else 1
+            if self.sync.count_beyond(FAR) >= enough:
+                self.stop(Restart(f"others are more than {FAR} blocks ahead", joins=True))
 
     def _receive_range(self, sender: str, range_: Range) -> None:
         try:
@@ -326,15 +367,6 @@ class Replica:
             targets = [code for code in self.list_voters() if code != sender]
             self._ports.send_transactions(targets, raws)
         self.conductor.update_pending()
-
-    def _offer(self, peers: Sequence[str]) -> None:
-        accepted = self.intake.list_accepted()
-        if accepted:
-            self._ports.send_transactions(peers, accepted)
-
-    def offer_again(self) -> None:
-        """Offer what this peer accepted once more: somebody may have lost it."""
-        self._offer(self.list_voters())
 
     def list_voters(self) -> list[str]:
         """The connected validators of the running epoch, but this peer."""
@@ -402,6 +434,7 @@ class Replica:
         """The store has the blocks: the world may know."""
         self._is_committing = False
         self.chain.fold(blocks)
+        self.offers.grew()
         self._tell_stored(certificate)
         self.judge.prune(self.store.height)
         self.final_at_ms = self._ports.monotonic_ms()
@@ -448,27 +481,6 @@ class Replica:
         self.finalize(certificate)
         if not self.has_stopped and certificate.epoch == self.core.status().epoch:
             self.conductor.step(Synced(certificate, block.header.is_last_of_epoch))
-
-    # --- looking after itself
-
-    def _set_retry(self) -> None:
-        at_ms = self._ports.monotonic_ms() + self._settings.heartbeat_ms
-        self._ports.set_timer("offer", at_ms, self._retry)
-
-    def _retry(self) -> None:
-        """Every heartbeat: what this peer accepted is offered until it is final.
-
-        So is what others accepted and has waited for a whole heartbeat: they may be gone.
-        """
-        self.offer_again()
-        self.reporter.retry()
-        late = [item for item in map(self.mempool.get, self._waiting) if item is not None]
-        if late:
-            raws = [item.transaction.raw for item in late]
-            self._ports.send_transactions(self.list_voters(), raws)
-        oldest = islice(self.mempool, MAX_OFFERED)
-        self._waiting = [item.transaction.hash for item in oldest]
-        self._set_retry()
 
     def wall_ms(self) -> int:
         """What this peer's clock of the wall shows."""

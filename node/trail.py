@@ -7,7 +7,7 @@ which carries it, or, for the first block of an epoch, that of the block's paren
 from collections.abc import Sequence
 
 from consensus.certificate import Certificate
-from ledger.block import Header
+from ledger.block import Header, decode_header
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
 from ledger.primitives import Epoch
@@ -30,9 +30,9 @@ def load_trail(store: Store, genesis: Genesis, height: int | None = None) -> Tra
     last = store.height if height is None else height
     first = max(0, last + 1 - MAX_STEPS)
     # The block before them is read for its epoch's members only.
-    before = store.get_block(max(0, first - 1))
-    assert before is not None, "the last blocks are never pruned"
-    trail = Trail((), find_members(store, genesis, before.header.epoch))
+    before = store.get_header_bytes(max(0, first - 1))
+    assert before is not None, "headers are never pruned"
+    trail = Trail((), find_members(store, genesis, decode_header(before).epoch))
     for step in range(first, last + 1):
         block = store.get_block(step)
         assert block is not None, "the last blocks are never pruned"

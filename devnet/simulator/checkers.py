@@ -31,10 +31,12 @@ from devnet.simulator.violation import Violation
 from ledger.errors import LedgerError
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
+from ledger.store import read_height
 from node.fetch import MAX_WANTED_BLOCKS
 from node.frames import MAX_RANGE, Consensus, Frame
 from node.judge import MAX_PARKED
 from node.mempool import MempoolLimits
+from node.offers import MOST as MOST_OFFERED
 from node.reporter import MAX_OF_VALIDATOR
 
 MAX_OUTBOX: Final = 2_000
@@ -48,6 +50,7 @@ class Chain:
     blocks: dict[int, SealedBlock] = field(default_factory=dict)
     places: dict[Digest, tuple[int, int]] = field(default_factory=dict)
     heights: dict[str, int] = field(default_factory=dict)
+    joined: dict[str, int] = field(default_factory=dict)  # who came by a snapshot of which height
 
     @property
     def height(self) -> int:
@@ -85,10 +88,18 @@ class Chain:
                     "ExactlyOnce", f"{item.id.hex()[:16]} at {self.places[item.id]} and {place}"
                 )
 
+    def skip_to(self, process: Process) -> None:
+        """A snapshot was installed: it is of a block of this chain, and never goes back."""
+        height = read_height(process.store_disk)
+        if height < self.heights.get(process.code, 0):
+            raise Violation("PrefixOrder", f"{process.code} went back to a snapshot of {height}")
+        if height:
+            self.heights[process.code] = self.joined[process.code] = height
+
     def check_start(self, process: Process) -> None:
         """A peer started: it holds at least what it had written, and nothing else."""
         code, store = process.code, process.replica.store
-        before = self.heights.get(code, 0)
+        before = 0 if process.replica.joiner is not None else self.heights.get(code, 0)
         if store.height != before:
             raise Violation("PrefixOrder", f"{code} had {before} blocks and has {store.height}")
         if store.height and self.blocks[store.height].block.hash != store.hash:
@@ -155,6 +166,7 @@ def check_memory(process: Process, limits: MempoolLimits) -> None:
         "unfinalized blocks": (len(replica.chain), MAX_UNFINALIZED),
         "reports": (len(replica.reporter), MAX_OF_VALIDATOR * replica.validators.n),
         "wanted blocks": (len(replica.fetch), MAX_WANTED_BLOCKS),
+        "snapshots": (len(replica.offers.heights), MOST_OFFERED),
     }
     for name, (size, most) in sizes.items():
         if size > most:

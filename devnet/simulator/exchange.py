@@ -162,6 +162,10 @@ class Exchange:
             if sealed.height > self.blocks:
                 self._take(sealed)
 
+    def installed(self, process: Process) -> None:
+        """Nobody joins late here."""
+        raise Violation("PrefixOrder", f"{process.code} has a snapshot")
+
     def gave_up(self, process: Process, error: Exception) -> None:
         """A replica stopped by itself."""
         refuse_stop(process, error)

@@ -14,17 +14,21 @@ from devnet.simulator.kernel import MS, Event, Kernel
 from devnet.simulator.links import Links
 from devnet.simulator.ports import SimulatedPorts
 from devnet.simulator.thread import SimulatedDiskThread
+from ledger import install
 from ledger.crypto import Domain, SigningKey
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
+from ledger.memory import Memory
 from ledger.sealed import SealedBlock
 from ledger.store import Store
+from node.errors import Restart
 from node.frames import Frame, Hello
+from node.identity import Identity
 from node.intake import Answer
 from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
 from node.pruning import Pruning
-from node.replica import Identity, Replica
+from node.replica import Replica
 
 HELLO_US = 5_000 * MS
 
@@ -46,6 +50,10 @@ class Witness(Protocol):
 
     def committed(self, process: "Process", blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
+        ...
+
+    def installed(self, process: "Process") -> None:
+        """A snapshot is the store of a process now."""
         ...
 
     def gave_up(self, process: "Process", error: Exception) -> None:
@@ -72,6 +80,7 @@ class Setting:
     start_ms: int
     checked: dict[tuple[bytes, tuple[bytes, ...]], bool]
     hello_us: int = HELLO_US
+    may_join: bool = False  # by a snapshot
 
 
 class Process:
@@ -94,6 +103,7 @@ class Process:
         self._witness = witness
         self._replica: Replica | None = None
         self._thread: SimulatedDiskThread | None = None
+        self._joins, self._may_join = False, setting.may_join
         self._is_paused = False
         self._backlog: list[Callable[[], None]] = []
         self._monotonic_base_ms = 0
@@ -124,7 +134,8 @@ class Process:
 
     def _start(self) -> None:
         setting, rng = self._setting, self._kernel.random
-        store = Store(self.store_disk, setting.first)
+        joins = self._joins or install.is_installing(self.store_disk)
+        store = Store(Memory() if joins else self.store_disk, setting.first)
         held = [key.public for key in self._identity.voter_keys]
         adopt(self.journal_disk, self.store_disk, rng.randbytes(16), held)
         self._thread = SimulatedDiskThread(
@@ -148,6 +159,8 @@ class Process:
             setting.limits,
             lambda _: pruning.advance(),
             setting.votes,
+            may_join=self._may_join,
+            installing=self.store_disk if joins else None,
         )
         pruning = Pruning(store, ports, self.keep_blocks)
         self._replica.start()
@@ -163,8 +176,13 @@ class Process:
         """The power fails: nothing of this process goes on, and unsynced writes may be lost."""
         if not self.is_up:
             return
-        rng = self._kernel.random
         self._kernel.note(f"{self.code} crashes")
+        self._end()
+        self._joins, self._may_join = False, self._setting.may_join
+        self._witness.crashed(self)
+
+    def _end(self) -> None:
+        rng = self._kernel.random
         self.is_up = self._is_paused = False
         self._backlog.clear()
         if self._thread is not None:
@@ -173,7 +191,16 @@ class Process:
             disk.crash(rng.randint(0, disk.unsynced))
         self._replica = self._thread = None
         self._setting.links.is_down(self.code)
-        self._witness.crashed(self)
+
+    def _begin_anew(self, joins: bool) -> None:
+        """The replica wants to go on in another way: the process stays, all else is new."""
+        if self._replica is None or not self._replica.has_stopped:
+            return  # it crashed before
+        self._end()
+        self._joins, self._may_join = joins, False
+        if not joins and not install.is_installing(self.store_disk):
+            self._witness.installed(self)
+        self.start()
 
     def pause(self, duration_us: int) -> None:
         """Stand still for a while."""
@@ -281,6 +308,9 @@ class Process:
         self._witness.committed(self, blocks)
 
     def has_stopped(self, error: Exception) -> None:
-        """The replica gave up."""
+        """The replica gave up, or begins anew."""
         self._kernel.note(f"{self.code} stops: {error}")
+        if isinstance(error, Restart):
+            self._kernel.after(0, f"{self.code} again", lambda: self._begin_anew(error.joins))
+            return
         self._witness.gave_up(self, error)

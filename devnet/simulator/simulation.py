@@ -61,6 +61,7 @@ class Plan:
     is_real: bool = False  # Ed25519
     is_encoded: bool = False  # frames as bytes
     limits: MempoolLimits = field(default_factory=MempoolLimits)
+    snapshots: bool = False  # new peers join by them
 
 
 class Simulation:
@@ -112,6 +113,7 @@ class Simulation:
             self.plan.limits,
             START_MS,
             {},
+            may_join=self.plan.snapshots,
         )
 
     # --- what the processes report (process.Witness)
@@ -128,7 +130,8 @@ class Simulation:
     def started(self, process: Process) -> None:
         """A process runs."""
         self.chain.check_start(process)
-        self.durability.check_start(process)
+        if process.replica.joiner is None:
+            self.durability.check_start(process)
 
     def crashed(self, process: Process) -> None:
         """A process is down."""
@@ -137,6 +140,10 @@ class Simulation:
     def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
         self.chain.take(process.code, blocks)
+
+    def installed(self, process: Process) -> None:
+        """A snapshot is the store of a process now."""
+        self.chain.skip_to(process)
 
     def gave_up(self, process: Process, error: Exception) -> None:
         """A replica stopped by itself."""
@@ -186,8 +193,9 @@ class Simulation:
         self.durability.check(self.processes, self.chain)
         for process in self.processes:
             check_store(process, self.population.first)
-        compare_stores(self.processes)
-        check_replay(self.kernel.random.choice(self.processes), self.population.first)
+        compare_stores(self.processes, self.chain)
+        whole = [process for process in self.processes if process.code not in self.chain.joined]
+        check_replay(self.kernel.random.choice(whole), self.population.first)
 
     # --- by hand, for tests of a single case
 

@@ -70,9 +70,9 @@ def test_what_it_has_of_the_last_blocks(chain: Chain) -> None:
     disk = MemoryDisk()
     carry(chain.store, disk, WINDOW)
     store, last = open_store(chain, disk), chain.store.height
-    assert last > WINDOW > 257
+    assert last > WINDOW > 256
     for height in range(1, last + 1):
-        has_body = height > last - 257
+        has_body = height > last - 256
         assert store.get_block(height) == (chain.store.get_block(height) if has_body else None)
         has_results = height > last - WINDOW
         results = chain.store.get_results(height)
@@ -83,7 +83,7 @@ def test_what_it_has_of_the_last_blocks(chain: Chain) -> None:
             assert store.find_transaction(result.id) == known
     assert store.get_block(0) == chain.store.get_block(0)
     entries = list(store.scan_subject("kind:due"))
-    assert entries == [e for e in chain.store.scan_subject("kind:due") if e.height > last - 257]
+    assert entries == [e for e in chain.store.scan_subject("kind:due") if e.height > last - 256]
     assert store.find_finalization(last) == chain.store.find_finalization(last)
 
 
@@ -155,21 +155,24 @@ def test_a_newer_snapshot_takes_over_what_an_older_one_left(chain: Chain) -> Non
     for changes in compose_pieces(snapshot, 260):
         disk.write(changes, sync=True)
     root = snapshot.manifest.header_roots[:32]
-    assert install.read_root(disk, install.HEADERS, 0) == root
+    assert install.read_roots(disk, install.HEADERS) == {
+        0: root,
+        1: snapshot.manifest.header_roots[32:],
+    }
     for number in range(20):
         twin.extend([twin.make_transaction([(KEYS[number + 400], number)])])
     carry(twin.store, disk, 260, derive_values)
     store = open_store(twin, disk)
     assert (store.height, store.tree.root) == (290, twin.store.tree.root)
-    assert store.get_block(33) is None
-    assert store.get_block(34) is not None
+    assert store.get_block(34) is None
+    assert store.get_block(35) is not None
     assert store.get_results(30) is None
     assert store.get_results(31) is not None
     for height in (30, 31):
         results = twin.store.get_results(height)
         assert results is not None
         assert (store.find_transaction(results[0].id) is None) is (height == 30)
-    assert install.read_root(disk, install.HEADERS, 0) is None
+    assert install.read_roots(disk, install.HEADERS) == {}
 
 
 def test_an_installation_that_cannot_be_ended_can_be_forgotten(

@@ -250,7 +250,7 @@ def test_a_large_block_s_results_come_in_parts(monkeypatch: pytest.MonkeyPatch) 
 def test_a_lying_body_is_refused(snapshot: Snapshot) -> None:
     part = snapshot.read_bodies(3, 1 << 48)
     assert part is not None
-    assert len(part.bodies) == snapshot.height - 2
+    assert len(part.bodies) == 256 < snapshot.height - 2
     data, body = read_header(snapshot, 3), part.bodies[0]
     header = decode_header(data)
     assert verify_body(header, data, body).header.height == 3

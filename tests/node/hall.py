@@ -21,6 +21,7 @@ from node.frames import Frame, Hello, Range, WantRange, decode_frame, encode_fra
 from node.greeting import compose_hello
 from node.keys import Role, make_key, save_certificates, save_key
 from node.network import Network
+from node.offers import Answer, Want
 from node.tls import make_client_context
 from tests.node.stage import Stage
 
@@ -47,7 +48,7 @@ class Ear:
         self._note(sender, frame)
         self.react(sender, frame)
 
-    def serve_range(self, want: WantRange) -> Range:
+    def serve(self, want: WantRange | Want) -> Range | Answer:
         self._note("", want)
         return self.answer
 

@@ -21,9 +21,10 @@ from ledger.primitives import Code, Epoch, TimeMs, View
 from ledger.sealed import SealedBlock
 from node.execution import Frame, execute_block
 from node.frames import BlockBody, Consensus, Range, Transactions, WantBlock, WantTransactions
+from node.identity import Identity
 from node.mempool import MempoolLimits
 from node.port import Phase, Status
-from node.replica import Identity, Replica
+from node.replica import Replica
 from node.serving import MAX_ANSWER_BYTES, body_of_sealed, limit_size
 from node.sync import compose_payload
 from tests.node.stage import Stage, change, digest

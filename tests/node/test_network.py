@@ -131,7 +131,7 @@ async def test_a_store_that_fails_a_guest_stops_the_peer(hall: Hall) -> None:
     stranger = hall.make_stranger(compose_code("I", "000000", "00077"))
 
     async with hall.running(hall.write(hall.regions[0])) as place:
-        place.ear.serve_range = None  # type: ignore[assignment,method-assign]
+        place.ear.serve = None  # type: ignore[assignment,method-assign]
         async with hall.calling(stranger, place) as caller:
             await enter(hall, caller, stranger.code)
             caller.send(WantRange(1, 2))
