@@ -159,11 +159,13 @@ def compare_stores(processes: Sequence[Process], chain: Chain) -> None:
 
     Who joined by a snapshot lacks the index of old blocks.
     """
-    floor = max(process.replica.store.floor.body for process in processes)
+    floors = [process.replica.store.floor for process in processes]
+    floor = max(item.body for item in floors)
+    tables = _KEPT_TABLES if any(item.state for item in floors) else _KEPT_TABLES + b"v"
     whole = [process for process in processes if process.code not in chain.joined]
-    first = _read_shared(whole[0].store_disk, floor)
+    first = _read_shared(whole[0].store_disk, tables, floor)
     for process in processes:
-        other = _read_shared(process.store_disk, floor)
+        other = _read_shared(process.store_disk, tables, floor)
         keys = [key for key in {**first, **other} if first.get(key) != other.get(key)]
         if process.code in chain.joined:
             keys = [key for key in keys if key in other or key[0] not in _PARTIAL_TABLES]
@@ -173,9 +175,8 @@ def compare_stores(processes: Sequence[Process], chain: Chain) -> None:
             )
 
 
-def _read_shared(disk: SimulatedDisk, floor: int) -> dict[bytes, bytes]:
-    """What all have; where one has forgotten blocks, of bodies and results those from there on."""
-    tables = SHARED_TABLES if floor == 1 else _KEPT_TABLES
+def _read_shared(disk: SimulatedDisk, tables: bytes, floor: int) -> dict[bytes, bytes]:
+    """The tables that all have, and bodies and results from where all have them."""
     shared = {
         key: value
         for table in tables
