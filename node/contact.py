@@ -5,14 +5,20 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from node.admission import Allowance
-from node.frames import Frame, Hello, Range, WantBlock, WantRange, WantTransactions
+from node.frames import Frame, Hello, Notice, Range, WantBlock, WantRange, WantTransactions
 from node.link import Link
 from node.offers import Answer, Want
 from node.snapshot_frames import WantEpochs, WantPart, WantSnapshot
 from node.tls import RemotePeer
+
+Asked: TypeAlias = WantRange | Want
+"""What is answered on any channel: what it is proves itself."""
+Given: TypeAlias = Range | Answer
+"""The answers."""
+FOR_SYNC: Final = Hello | Asked | Given
 
 REQUESTS_PER_S = 100.0
 REQUESTS_BURST = 500.0
@@ -38,11 +44,11 @@ class Listener(Protocol):
         ...
 
     def receive(self, sender: str, frame: Frame) -> None:
-        """A frame came over a full channel, or a range or hello over one to ask for ranges; raises
-        LedgerError for garbage."""
+        """A frame came over a full channel, or a hello or an answer over one that is asked;
+        raises LedgerError for garbage."""
         ...
 
-    def serve(self, want: WantRange | Want) -> Range | Answer:
+    def serve(self, want: Asked) -> Given:
         """Final blocks, or snapshots, for whoever asks."""
         ...
 
@@ -62,6 +68,13 @@ class Contact:
     hears_all: bool = True
     since_s: float = field(default_factory=time.monotonic)
     offsets_ms: deque[int] = field(default_factory=lambda: deque(maxlen=OFFSETS))
+
+    def note(self, frame: Frame, now_ms: int) -> None:
+        """What a frame says of the connection itself."""
+        if isinstance(frame, Hello):
+            self.hear_hello(frame, now_ms)
+        elif isinstance(frame, Notice) and frame.code == "sync-only":
+            self.hears_all = False
 
     def hear_hello(self, hello: Hello, now_ms: int) -> None:
         """How far the other side is, and its clock, now by this one."""

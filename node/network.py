@@ -37,9 +37,12 @@ from node.admission import Admission, Allowance
 from node.clock import WallClock
 from node.config import Config, parse_address
 from node.contact import (
+    FOR_SYNC,
     REQUESTS_BURST,
     REQUESTS_PER_S,
+    Asked,
     Contact,
+    Given,
     Listener,
     Turn,
     takes_request,
@@ -52,15 +55,11 @@ from node.frames import (
     Frame,
     Hello,
     Notice,
-    Range,
-    WantRange,
     encode_frame,
 )
 from node.greeting import check_hello, compose_hello
 from node.link import Link, LinkLimits, describe_garbage
-from node.offers import Answer, Want
 from node.roots import Roots
-from node.snapshot_frames import SnapshotFrame
 from node.tls import RemotePeer, identify_peer, make_client_context, make_server_context
 
 _log = logging.getLogger("suanlian.network")
@@ -71,7 +70,6 @@ STEADY_S = 5.0
 REFRESH_S = 1.0
 HELLO_S = 5.0
 SHUN_S = 10.0
-_FOR_SYNC = Hello | WantRange | Range | SnapshotFrame
 THEIR_ERRORS = (*CONNECTION_ERRORS, NetworkError, LedgerError)
 
 
@@ -157,7 +155,7 @@ class Network:
         to those as well to whom nothing else is said."""
         data: bytes | None = None
         for code in to:
-            contact = self._find(code, is_for_sync=isinstance(frame, _FOR_SYNC))
+            contact = self._find(code, is_for_sync=isinstance(frame, FOR_SYNC))
             if contact is not None:
                 if data is None:
                     data = encode_frame(frame)
@@ -389,7 +387,7 @@ class Network:
         async with asyncio.timeout(self._config.limits.handshake_timeout_ms / 1000):
             frame = await link.read(MAX_TALK_BYTES)
         contact = Contact(remote, link, self._may_speak(remote))
-        self._note(contact, check_hello(frame, self._genesis, remote.code))
+        contact.note(check_hello(frame, self._genesis, remote.code), self._wall_ms())
         return contact
 
     async def _carry(self, contact: Contact) -> None:
@@ -415,18 +413,11 @@ class Network:
                 if not takes_request(allowance, frame):
                     link.hang_up("too-many-requests", f"{REQUESTS_PER_S:g} a second are answered")
                     return
-                self._note(contact, frame)
+                contact.note(frame, self._wall_ms())
                 self._hear(link, frame)
                 await turn.give_way()
         finally:
             self._leave(contact)
-
-    def _note(self, contact: Contact, frame: Frame) -> None:
-        """What a frame says of the connection itself."""
-        if isinstance(frame, Hello):
-            contact.hear_hello(frame, self._wall_ms())
-        elif isinstance(frame, Notice) and frame.code == "sync-only":
-            contact.hears_all = False
 
     def _leave(self, contact: Contact) -> None:
         code = contact.link.code
@@ -452,7 +443,7 @@ class Network:
             self._narrow.discard(contact)
 
     async def _answer(self, link: Link, frame: Frame | None) -> None:
-        if isinstance(frame, WantRange | Want):
+        if isinstance(frame, Asked):
             with self._as_own(link):
                 link.send(encode_frame(self._listener.serve(frame)))
         await asyncio.sleep(1 / self._config.limits.sync_requests_per_s)
@@ -471,10 +462,10 @@ class Network:
             self._hear(link, hello)
             while not link.is_closed:
                 frame = await link.read()
-                if isinstance(frame, WantRange | Want):
+                if isinstance(frame, Asked):
                     await self._answer(link, frame)
-                elif isinstance(frame, Hello | Range | Answer) and not link.is_closed:
-                    self._note(contact, frame)
+                elif isinstance(frame, Hello | Given) and not link.is_closed:
+                    contact.note(frame, self._wall_ms())
                     self._hear(link, frame)
                 await turn.give_way()
         finally:

@@ -139,14 +139,7 @@ class Replica:
         self._settings = Settings(
             delta_ms=genesis.consensus.delta_ms, heartbeat_ms=genesis.consensus.heartbeat_ms
         )
-        self.reminder = Reminder(
-            self.intake,
-            self.mempool,
-            ports,
-            self._settings.heartbeat_ms,
-            self.list_voters,
-            self.reporter.retry,
-        )
+        self.reminder = Reminder(self, ports)
         self.validators: ValidatorSet
         self.core: Core
         self._enter_epoch_of_store()
