@@ -25,6 +25,7 @@ from node.api.limits import Limits as ApiLimits
 from node.api.server import ApiServer
 from node.clock import WallClock, read_wall_ms
 from node.config import Config, Credentials, load_credentials, load_genesis, parse_address
+from node.control import Control
 from node.disk import DiskState, DiskThread
 from node.driver import AsyncPorts
 from node.errors import NodeError
@@ -149,6 +150,7 @@ class PeerProcess:
         self._disk.on_sync = metrics.observe_sync
         self.peer = RunningPeer(self.replica, self.network, metrics, read_disk)
         self.api = self._make_api()
+        self._control = Control(config.data_dir, genesis, self._store_disk.snapshot)
 
     def _fail(self, error: Exception) -> None:
         """The replica hears, says and decides nothing any more; then the process ends."""
@@ -183,6 +185,7 @@ class PeerProcess:
         await self.network.start()
         self.replica.start()
         await self.api.start()
+        await self._control.start()
         self._say_what_is_kept()
         started_ms = self._wall_ms()
         write_endpoints(self._config.data_dir, self.network.port, self.api.port, started_ms)
@@ -205,6 +208,7 @@ class PeerProcess:
     async def stop(self) -> None:
         """Stop in the other order; everything that was begun is written."""
         self.peer.end_waits()
+        await self._control.stop()
         await self.api.stop()
         await self.network.stop()
         self._ports.close()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ledger.genesis import ConsensusLimits, Genesis
 from ledger.x509 import verify_root
 from node.ceremony import assemble, check_entry, check_founding
+from node.cli.backup import backup, restore
 from node.cli.check import check
 from node.cli.keys import read_code
 from node.cli.output import AsJson, CommandError, print_note, show_fields, write_file
@@ -137,6 +138,8 @@ def run(config: ConfigPath = Path(FILE_NAME)) -> None:
     raise typer.Exit(run_peer(loaded))
 
 
+app.command()(backup)
+app.command()(restore)
 app.command()(check)
 app.command()(replay)
 

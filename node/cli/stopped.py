@@ -10,6 +10,7 @@ import typer
 from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
 from ledger.store import Store
+from node.backup import MANIFEST, link_store
 from node.cli.output import CommandError
 from node.config import load_config, load_genesis
 from node.genesis_block import compute_genesis_block
@@ -20,7 +21,7 @@ Stopped = Annotated[
 ]
 DataFolder = Annotated[
     Path | None,
-    typer.Option("--data", help="With --config: a copied data folder instead of the peer's own."),
+    typer.Option("--data", help="With --config: a copied data folder or a backup instead."),
 ]
 
 
@@ -41,15 +42,19 @@ def open_stopped(config: Path, data: Path | None) -> Iterator[tuple[Store, Genes
 def open_disks(
     config: Path, data: Path | None
 ) -> Iterator[tuple[LevelDb, LevelDb | None, Genesis]]:
-    """The disks of a stopped peer, or of a copy of its data, as they are: a copy or a backup may
-    have no journal. Raises CommandError, ConfigError or StoreError."""
+    """The disks of a stopped peer, or of a copy of its data or a backup, which may have no journal.
+
+    Raises CommandError, ConfigError, BackupError or StoreError.
+    """
     loaded = load_config(config)
     genesis = load_genesis(loaded)
     folder = data or loaded.data_dir
     if not (folder / "store").is_dir():
         raise CommandError(f"no store is in {folder / 'store'}: has this peer ever run?")
     with ExitStack() as opened:
-        disk = _open(folder / "store", opened)
+        is_backup = (folder / MANIFEST).is_file()
+        place = opened.enter_context(link_store(folder)) if is_backup else folder / "store"
+        disk = _open(place, opened)
         has_journal = (folder / "journal").is_dir()
         yield disk, _open(folder / "journal", opened) if has_journal else None, genesis
 
