@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TRACE ?=
 N ?= 200
 
-.PHONY: help demo test check devnet bench sim chaos trace format lock clean
+.PHONY: help demo test check devnet bench sim model chaos trace format lock clean
 
 help:            ## what there is to make
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/: .*## */\t/' | expand -t 12
@@ -40,6 +40,9 @@ sim: $(STAMP)    ## N seeds of the deterministic simulator
 
 chaos: $(STAMP)  ## N minutes of faults on real processes (N=10)
 	@$(BIN)/suanlian devnet chaos --minutes $(if $(filter file,$(origin N)),10,$(N))
+
+model: $(STAMP)  ## every behaviour of the consensus core in small networks, for half an hour
+	@$(BIN)/suanlian devnet model --long
 
 trace: $(STAMP)  ## a whole cluster trace in virtual time (TRACE=<folder>)
 	@$(BIN)/suanlian devnet trace $(TRACE)

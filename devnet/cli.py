@@ -252,6 +252,7 @@ def _register() -> None:
     """Add the commands of modules that may not be there."""
     commands = {
         "sim": "devnet.sim_cli",
+        "model": "devnet.model_cli",
         "bench": "devnet.bench_cli",
         "chaos": "devnet.chaos_cli",
         "selection": "devnet.selection_cli",
