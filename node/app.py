@@ -47,7 +47,8 @@ STOP_TIMEOUT_S = 20.0  # of a peer that failed, whose parts may not end by thems
 
 
 def run_peer(config: Config, wall_ms: WallClock = read_wall_ms) -> int:
-    """Run a peer until SIGTERM or SIGINT; the exit code, 1 if it had to stop by itself."""
+    """Run a peer until SIGTERM or SIGINT; the exit code: 1 if it had to stop by itself, 3 if it
+    had to and no start helps before somebody has looked."""
     genesis = load_genesis(config)
     credentials = load_credentials(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -78,9 +79,13 @@ async def _run(
     if not failures:
         await process.stop()
     else:
-        _log.critical("stopping: %s", describe_failure(failures[0]))
+        _log.error("stopping: %s", describe_failure(failures[0]))
         await _stop_failed(process)
-    return 1 if failures else 0
+        # The last line says why, whatever the stop had to say.
+        _log.critical("stopped: %s", describe_failure(failures[0]))
+    if not failures:
+        return 0
+    return failures[0].exit_code if isinstance(failures[0], NodeError) else 1
 
 
 async def _stop_failed(process: "PeerProcess") -> None:

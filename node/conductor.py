@@ -38,17 +38,21 @@ from ledger.block import (
     MAX_HEADER_BYTES,
     Block,
     Header,
+    compute_header_hash,
     decode_header,
     make_block_of_parts,
 )
 from ledger.errors import FormatError, LedgerError
 from ledger.primitives import Code, Digest, View
+from ledger.sealed import SealedBlock
 from ledger.state import Reader
+from node.errors import KeyInUse
 from node.frames import Consensus
 from node.journal import Journal
 from node.judge import Outcome
 from node.ports import Ports
 from node.sync import block_of_body, compose_payload
+from node.twin import TwinWatch
 
 if TYPE_CHECKING:
     from node.replica import Replica
@@ -69,6 +73,7 @@ class Conductor:
         self._is_stepping = False
         self._view = View(0)
         self.view_at_ms = ports.monotonic_ms()
+        self._twin = TwinWatch(replica.identity.code, ports.wall_ms(), replica.store.header)
         self._bodies: dict[Digest, int] = dict(journal.list_bodies())
 
     def frame_of(self, message: Message) -> Consensus:
@@ -186,13 +191,55 @@ class Conductor:
                 raise AssertionError(f"an action that nobody performs: {action!r}")
 
     def _bar(self, evidence: SignedVote) -> None:
-        """The key runs elsewhere, or the journal is not whole: it never votes here again."""
+        """A vote of this peer's key that is not its own: it never votes with it here again."""
+        vote = evidence.vote
+        header = self._find_header(vote.block)
+        self._bar_key()
+        if header is not None and self._twin.is_fresh(header):
+            self._stop_for_twin(_describe_vote(header))
+            return
         _log.error(
-            "this validator's key signed %r, which is not in this journal: the key runs elsewhere, "
-            "or the journal was lost or is old. It votes no more: make a new one and register it "
-            "(identity.rotate_validator).",
-            evidence.vote,
+            "this validator's key signed %r, which is not in this journal: the journal is old or "
+            "was lost, or the key runs elsewhere. This peer goes on without a vote. Make a new key "
+            "and register it (identity.rotate_validator).",
+            vote,
         )
+
+    def look_for_twin(self, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are final: somebody else may have voted for them in this peer's name."""
+        replica = self._replica
+        is_voting, has_key = replica.core.status().votes, replica.voter_key is not None
+        foreign = self._twin.find_foreign(blocks, is_voting, has_key, self._ports.wall_ms())
+        if foreign is not None:
+            self._bar_key()
+            self._stop_for_twin(_describe_vote(foreign))
+
+    def hear_replaced(self, sender: str) -> None:
+        """Another peer with this one's code and peer key took its connection to a validator."""
+        replica = self._replica
+        f, is_voting = replica.validators.f, replica.core.status().votes
+        if is_voting or replica.voter_key is None or sender not in replica.voters:
+            return
+        if self._twin.hear_replaced(sender, f, self._ports.monotonic_ms()):
+            # Whoever has the peer key alone can bring this about: the validator key is not barred.
+            self._stop_for_twin(
+                "f + 1 validators have another connection with its code and peer key, and this "
+                "peer does not vote"
+            )
+
+    def _stop_for_twin(self, why: str) -> None:
+        """Two peers with one key are one too many."""
+        replica = self._replica
+        assert replica.voter_key is not None
+        replica.stop(KeyInUse(replica.identity.code, replica.voter_key, why))
+
+    def _find_header(self, hash_: Digest) -> Header | None:
+        """The header of a block that is executed here, or waits to be."""
+        parked = self._replica.judge.get(hash_)
+        return self._find_executed(hash_) if parked is None else parked.block.header
+
+    def _bar_key(self) -> None:
+        """Never vote with this epoch's key again, whatever becomes of this process."""
         key = self._replica.voter_key
         if key is not None:
             self._replica.outbox.persist([self._journal.compose_bar(key)], True)
@@ -376,3 +423,11 @@ class Conductor:
         parked = judge.get(block.hash)
         if parked is not None and parked.missing:
             self._replica.fetch.want_transactions()
+
+
+def _describe_vote(block: Header) -> str:
+    hash_ = compute_header_hash(block.encode())
+    return (
+        f"it voted for block {hash_.hex()}, which is younger than this process, and which this "
+        "peer did not vote for"
+    )

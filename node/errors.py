@@ -6,6 +6,7 @@ NodeError
 ├── Diverged            this peer computed other roots than a certified block has: it stops
 ├── Restart             no failure: this peer begins anew, in another way
 ├── Fork                two blocks are final that are no ancestors of each other: it stops
+├── KeyInUse            another peer votes with this one's key, right now: it stops
 └── NetworkError        the other peer is not who it should be, or speaks garbage
 """
 
@@ -14,6 +15,7 @@ class NodeError(Exception):
     """An error of a peer; `code` is stable."""
 
     code = "node"
+    exit_code = 1  # of a process that stops for it; 3 where no start helps before somebody looked
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
@@ -41,6 +43,7 @@ class Diverged(NodeError):
     """A certified block has other roots than this peer computed."""
 
     code = "diverged"
+    exit_code = 3
 
 
 class Restart(NodeError):
@@ -60,6 +63,21 @@ class Fork(NodeError):
     """More validators are faulty than the protocol bears."""
 
     code = "fork"
+    exit_code = 3
+
+
+class KeyInUse(NodeError):
+    """Somebody else votes with this validator's key, now."""
+
+    code = "key-in-use"
+    exit_code = 3
+
+    def __init__(self, code: str, key: bytes, why: str) -> None:
+        super().__init__(
+            f"the validator key {key.hex()[:16]} of {code} is in use elsewhere right now: {why}. "
+            "This peer stops. Find the other one, and leave one of them off; make a new key and "
+            "register it (identity.rotate_validator)."
+        )
 
 
 def make_fork(one: bytes, other: bytes) -> Fork:

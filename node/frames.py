@@ -37,6 +37,7 @@ MAX_BATCH = 4096
 MAX_RANGE = 256
 MAX_RANGE_BYTES = 4 * 1024 * 1024
 MAX_TALK_BYTES = 1024  # of a hello, a notice, or whatever is heard on the sync channel
+REPLACED = "replaced"  # the notice to whoever another connection of the same code takes over from
 _MAX_CONSENSUS_BYTES = 2 * 1024 * 1024
 _MAX_CONSENSUS_VALUES = 1 << 14  # the largest report holds 40 certificates and votes
 _MAX_RANGE_VALUES = MAX_RANGE_BYTES // 64 + MAX_BLOCK_TRANSACTIONS + 8 * MAX_RANGE

@@ -52,6 +52,7 @@ from node.failstop import CONNECTION_ERRORS, Fail, watch_task
 from node.frames import (
     MAX_FRAME_BYTES,
     MAX_TALK_BYTES,
+    REPLACED,
     Frame,
     Hello,
     Notice,
@@ -395,7 +396,7 @@ class Network:
         link = contact.link
         before = self._contacts.get(link.code)
         if before is not None:
-            before.link.abort()
+            before.link.hang_up(REPLACED, f"{link.code} is connected anew")
             self._leave(before)
         self._contacts[link.code] = contact
         _log.info("connected to %s", link.code)

@@ -39,6 +39,7 @@ from node.errors import Diverged, Fork, Refused, Restart
 from node.execution import compute_validator_set
 from node.fetch import Fetch
 from node.frames import (
+    REPLACED,
     BlockBody,
     Consensus,
     Frame,
@@ -325,6 +326,8 @@ class Replica:
                 self._consider_joining()
             case Notice(code, detail):
                 _log.warning("%s says: %s: %s", sender, code, detail)
+                if code == REPLACED:
+                    self.conductor.hear_replaced(sender)
 
     def _consider_joining(self) -> None:
         """The store is empty and others are far ahead: a snapshot is quicker than their chain."""
@@ -433,6 +436,7 @@ class Replica:
         self.final_at_ms = self._ports.monotonic_ms()
         self.counters.count(blocks)
         self.intake.fold(blocks)
+        self.conductor.look_for_twin(blocks)
         self._drop_rotated()
         self.conductor.forget_bodies()
         unreached = self._unreached

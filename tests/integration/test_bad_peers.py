@@ -1,8 +1,14 @@
 """Whoever is no peer, or speaks garbage, is refused, and hurts nobody."""
 
 import asyncio
+import json
 import os
+import re
+import shutil
 import ssl
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +18,7 @@ from devnet.founding import DevnetSpec, found_devnet
 from devnet.parties import Party
 from devnet.scene import Order, Scene
 from ledger.primitives import Digest
-from node.config import read_genesis
+from node.config import FILE_NAME, read_genesis
 from node.frames import Notice, Range, Transactions, WantRange
 from tests.integration.intruder import Intruder, connect, credentials_of, make_context, names
 from tests.integration.world import HOME, make_payers, poll
@@ -162,6 +168,38 @@ async def test_a_node_that_lapses_may_read_and_nothing_else(
     revoke = {"code": played.code, "note": "", "reason": "key-compromise"}
     await lose_channel(scene, Order("identity.revoke", revoke, (national,)))
     await read_only(scene)
+    still_serves(scene, payers)
+
+
+def test_a_second_copy_of_a_validator_hears_the_first_and_stops(
+    scene: Scene, payers: list[Party], tmp_path: Path
+) -> None:
+    """Its folder was copied without the journal; a process of its own, on ports of its own."""
+    copied = shutil.copytree(scene.folder.config(DISTURBED).parent, tmp_path / "copy")
+    shutil.rmtree(copied / "data" / "journal")
+    config = copied / FILE_NAME
+    text = re.sub(r'(?m)^(peer|http) = "127.*"$', r'\1 = "127.0.0.1:0"', config.read_text("utf-8"))
+    config.write_text(text, "utf-8")
+    command = [sys.executable, "-m", "node.cli.main", "node", "run", "--config", str(config)]
+    payer, payee = payers
+    data = {"amount_micro_yuan": 1, "reference": "", "to": payee.code}
+    log = tmp_path / "log"
+    with log.open("wb") as file, subprocess.Popen(command, stderr=file) as copy:
+        try:
+            deadline = time.monotonic() + 60
+            while copy.poll() is None and time.monotonic() < deadline:
+                scene.execute(HOME, "settlement.pay", data, payer.signer)  # blocks to be seen
+        finally:
+            copy.kill()
+    last = json.loads(log.read_text("utf-8").splitlines()[-1])
+    assert (copy.returncode, last["level"]) == (3, "critical")
+    assert "in use elsewhere right now" in last["message"]
+    # The first was never silent: it votes, and is as it was.
+    assert scene.status(DISTURBED)["votes"]
+    poll(lambda: scene.launcher.ask_readiness(DISTURBED) == "", 20, "the first copy is ready")
+    connected = {node.code for node in scene.folder.nodes if node.role == "validator"}
+    connected.remove(scene.folder.find(DISTURBED).code)
+    poll(lambda: connected <= set(scene.status(DISTURBED)["peers"]), 20, "all are connected again")
     still_serves(scene, payers)
 
 
