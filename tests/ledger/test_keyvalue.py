@@ -1,6 +1,8 @@
 """LevelDB behind its port: order, atomic batches, snapshots, refusal of a second opener."""
 
+import os
 import resource
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -144,6 +146,26 @@ def test_a_full_disk_says_what_is_full(tmp_path: Path) -> None:
     again = LevelDb(tmp_path)
     assert list(again.scan(b"a", b"d")) == [(b"a", b"1")]
     again.close()
+
+
+def test_a_batch_that_was_torn_off_anywhere_is_not_there_at_all(tmp_path: Path) -> None:
+    """The power fails after any byte of it; it reaches over two blocks of LevelDB's log."""
+    disk = LevelDb(tmp_path / "whole")
+    disk.write([(b"before", bytes(32 * 1024 - 100))], sync=True)
+    (log,) = (tmp_path / "whole").glob("*.log")
+    first = log.stat().st_size
+    disk.write([(b"one", bytes(40)), (b"two", bytes(40)), (b"before", None)], sync=True)
+    size = log.stat().st_size
+    disk.close()
+    found = []
+    for kept in range(first, size + 1):
+        torn = Path(shutil.copytree(tmp_path / "whole", tmp_path / f"torn-{kept}"))
+        os.truncate(torn / log.name, kept)
+        disk = LevelDb(torn, must_exist=True)
+        found.append([key for key, _ in disk.scan(b"", b"z")])
+        disk.close()
+        shutil.rmtree(torn)
+    assert found == [[b"before"]] * (size - first) + [[b"one", b"two"]]
 
 
 @given(st.binary(min_size=1, max_size=6).filter(lambda key: key.strip(b"\xff")), st.binary())

@@ -9,17 +9,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from contracts.registry import rebuild_derived
 from devnet.simulator.disk import PowerLoss, SimulatedDisk
 from devnet.simulator.simulation import Simulation
 from ledger import pruning
+from ledger.errors import StoreError
 from ledger.floor import Floor
 from ledger.keyvalue import Change
 from ledger.primitives import Digest, PublicKey
+from ledger.schema import META_FINAL, META_INSTALL
 from ledger.sealed import SealedBlock
 from ledger.store import Store
 from node.check.store import Checked, check_store
 from node.frames import BlockBody
 from node.journal import Journal, adopt
+from tests.ledger.transfer import carry
 from tests.node.network import run_network
 
 KEEP = 3
@@ -142,6 +146,32 @@ def test_it_goes_on_from_there_to_the_same_bytes(
         while resume is not None:
             resume = again.sweep(resume)
         assert list(disk.scan(b"", b"\xff")) == list(whole.scan(b"", b"\xff"))
+
+
+def test_a_snapshot_is_a_whole_store_or_none_after_a_crash_at_any_write(
+    network: Simulation,
+) -> None:
+    """And the store that it becomes is right in every table, whatever interrupted it."""
+    source, first = network.processes[0].replica.store, network.population.first
+    whole = SimulatedDisk()
+
+    def install(disk: SimulatedDisk) -> None:
+        Store(disk, first)
+        carry(source, disk, 10, rebuild_derived)
+
+    install(whole)
+    assert check(network, whole).findings == ()
+    assert check(network, whole).facts[0].startswith("bodies are here from block 1 on")
+    for writes, _, disk in crash_everywhere(install):
+        if disk.get(META_FINAL) is None and disk.get(META_INSTALL) is None:
+            assert writes < 2, "nothing was begun"
+        elif disk.get(META_INSTALL) is None:
+            assert (check(network, disk).findings, Store(disk, first).height) == ((), 0)
+        else:
+            with pytest.raises(StoreError, match="being installed"):
+                Store(disk, first)
+            carry(source, disk, 10, rebuild_derived)
+            assert list(disk.scan(b"", b"\xff")) == list(whole.scan(b"", b"\xff"))
 
 
 def make_body(number: int) -> tuple[Digest, BlockBody]:
