@@ -151,6 +151,15 @@ class Diverged:
 
 
 @dataclass(frozen=True, slots=True)
+class Forked:
+    """A second finalization for the last final view, of another block (`DoubleSigned` names who
+    said both). The core has stopped: so must the peer, loudly."""
+
+    held: Certificate
+    rival: Certificate
+
+
+@dataclass(frozen=True, slots=True)
 class DoubleSigned:
     """Evidence: two valid votes of one validator that contradict each other, in canonical order."""
 
@@ -187,6 +196,7 @@ Action: TypeAlias = (
     | EpochEnded
     | OlderEpoch
     | Diverged
+    | Forked
     | DoubleSigned
     | KeyElsewhere
     | Recovered

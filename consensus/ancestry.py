@@ -48,6 +48,14 @@ class Ancestry:
         """Whether a certificate of this kind for this view would add anything."""
         return view > self.final_view and self.get(kind, view) is None
 
+    def find_rival(self, certificate: Certificate) -> Certificate | None:
+        """What is held and cannot stand beside this certificate while no more than f are faulty."""
+        kind, view = certificate.kind, certificate.view
+        if kind is VoteKind.NULLIFY:
+            return self.final if view == self.final_view else None
+        held = self.get(kind, view)
+        return None if held is None or held.block == certificate.block else held
+
     def add(self, certificate: Certificate) -> None:
         """Keep a verified certificate that is news."""
         view = certificate.view

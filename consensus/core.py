@@ -25,6 +25,8 @@ notarization of v is held, or that v is the last final view.
 4. Nullify. On a timer or by 2b: persist and send nullify(v), never after finalize(v).
    Upon q nullify(v): nullification; enter v + 1.
 5. Finalize. Upon q finalize(v, p, block): finalization; the block and its ancestors are final.
+   5a. A certificate that contradicts one that is held names more than f that signed twice; a
+       second finalization of the last final view, of another block, stops this peer.
 6. Certificates travel. A certificate is sent on to all once, when it is news here.
    6a. Upon one of view w at or above the current view: enter w + 1.
    6b. Every certificate above the last final view is kept and served.
@@ -68,6 +70,7 @@ from consensus.action import (
     Action,
     Diverged,
     Finalized,
+    Forked,
     OlderEpoch,
 )
 from consensus.certificate import Certificate
@@ -355,12 +358,27 @@ class Core(Conduct):
             own_view = self._ancestry.final_view if is_final else self._view - 1
             if certificate.view < own_view and index is not None:
                 self._out += self._courier.answer_behind(sender, self._view, self._now_ms)  # 6e
+            self._on_rival(sender, certificate)
             return
         try:
             self._tally.verify(certificate)
         except (FormatError, SignatureError):
             return
         self._take(certificate)
+
+    def _on_rival(self, sender: Code, certificate: Certificate) -> None:
+        """Rule 5a, for a certificate that is no news."""
+        held = self._ancestry.find_rival(certificate)
+        if held is None or not self._courier.may_answer("rival", sender, self._now_ms):
+            return
+        try:
+            self._tally.verify(certificate)
+        except (FormatError, SignatureError):
+            return
+        self._accuse(certificate)
+        if certificate.kind is VoteKind.FINALIZE:
+            self._out.append(Forked(held, certificate))
+            self._stop()
 
     def _on_report(self, index: int | None, report: Report) -> None:
         """Rule 10: a report counts if all that it holds verifies."""

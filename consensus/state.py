@@ -156,9 +156,7 @@ class State:
         if not self._ancestry.is_news(kind, view):
             return
         self._check_twin(certificate)
-        for pair in self._tally.confront(certificate):
-            if pair[0].signer != self._voting.index:
-                self._out.append(DoubleSigned(*pair))
+        self._accuse(certificate)
         self._persist(Held(certificate), sync=False)
         self._ancestry.add(certificate)
         if self._voting.index is not None and not is_shared:
@@ -178,6 +176,12 @@ class State:
                 self._prune()
         if view >= self._view:
             self._enter(View(view + 1))  # 6a
+
+    def _accuse(self, certificate: Certificate) -> None:
+        """Whose vote in a verified certificate contradicts another one that was seen here."""
+        for pair in self._tally.take(certificate):
+            if pair[0].signer != self._voting.index:
+                self._out.append(DoubleSigned(*pair))
 
     def _fetch(self, certificate: Certificate) -> None:
         """Rule 3b."""

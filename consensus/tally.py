@@ -28,13 +28,16 @@ STATEMENTS_PER_SIGNER: Final = 4  # in one view; an honest one makes two
 Statement: TypeAlias = tuple[VoteKind, View, Digest]
 
 
+Evidence: TypeAlias = tuple[SignedVote, SignedVote]
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What came of a vote."""
 
     is_new: bool
     certificate: Certificate | None = None
-    evidence: tuple[SignedVote, SignedVote] | None = None
+    evidence: Evidence | None = None
 
 
 _IGNORED: Final = Added(False)
@@ -59,7 +62,11 @@ class _Round:
         if is_verified:
             verified[signed.signer] = signed
         said = self.said.setdefault(signed.signer, [])
-        said[:] = [other for other in said if other.vote != signed.vote] + [signed]
+        for place, other in enumerate(said):
+            if other.vote == signed.vote:
+                said[place] = signed
+                return
+        said.append(signed)
 
     def drop(self, signed: SignedVote) -> None:
         del self.votes[_statement(signed.vote)][signed.signer]
@@ -115,6 +122,19 @@ class Tally:
             return _STORED
         return Added(True, certificate, evidence)
 
+    def take(self, certificate: Certificate) -> list[Evidence]:
+        """Count the votes of a verified certificate; what contradicts votes that are here.
+
+        So a validator that tells each only half of what it says is found out as well.
+        """
+        found: list[Evidence] = []
+        for signer, signature in zip(certificate.signers, certificate.signatures, strict=True):
+            signed = SignedVote(certificate.vote, signer, signature)
+            added = self.add(signed, is_wanted=False, is_verified=True)
+            if added.evidence is not None:
+                found.append(added.evidence)
+        return found
+
     def is_verified(self, signed: SignedVote) -> bool:
         """Whether this very vote was verified, now or before."""
         round_ = self._rounds.get(signed.vote.view)
@@ -136,22 +156,6 @@ class Tally:
                 continue
             if not self._is_valid(self._validators.keys[signer], signature, message):
                 raise SignatureError(f"the signature of {self._validators.codes[signer]} is wrong")
-
-    def confront(self, certificate: Certificate) -> list[tuple[SignedVote, SignedVote]]:
-        """What a verified certificate proves, with the votes that are here, against its signers."""
-        round_ = self._rounds.get(certificate.view)
-        if round_ is None:
-            return []
-        found = []
-        for signer, signature in zip(certificate.signers, certificate.signatures, strict=True):
-            for rival in tuple(round_.said.get(signer, ())):
-                if signer in round_.accused or not is_double_signing(rival.vote, certificate.vote):
-                    continue
-                if self._verify_stored(round_, rival):
-                    round_.accused.add(signer)
-                    signed = SignedVote(certificate.vote, signer, signature)
-                    found.append(order_evidence(rival, signed))
-        return found
 
     def count_voters(self, view: View) -> int:
         """How many validators have voted in `view`, in whichever way."""

@@ -251,6 +251,7 @@ def _progress(quiet: bool) -> Iterator[Progress]:
 def _register() -> None:
     """Add the commands of modules that may not be there."""
     commands = {
+        "sabotage": "devnet.sabotage_cli",
         "sim": "devnet.sim_cli",
         "model": "devnet.model_cli",
         "bench": "devnet.bench_cli",

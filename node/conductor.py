@@ -46,7 +46,7 @@ from ledger.errors import FormatError, LedgerError
 from ledger.primitives import Code, Digest, View
 from ledger.sealed import SealedBlock
 from ledger.state import Reader
-from node.errors import KeyInUse
+from node.errors import KeyInUse, make_fork
 from node.frames import Consensus
 from node.journal import Journal
 from node.judge import Outcome
@@ -177,6 +177,8 @@ class Conductor:
                 self._send_epoch_end(to, epoch)
             case acts.Diverged(block, _):
                 self._replica.diverge(block, "")
+            case acts.Forked(held, rival):
+                self._replica.stop(make_fork(rival.block, held.block))
             case acts.DoubleSigned(first, second):
                 self._replica.counters.double_signed += 1
                 validators = self._replica.validators

@@ -71,6 +71,7 @@ class Intake:
         self._best_state = best_state
         self._on_added = on_added
         self._accepted: dict[Digest, Transaction] = {}
+        self._unjudged: dict[Digest, Transaction] = {}  # of these, restored and not in the mempool
         self._recent: OrderedDict[Digest, Status] = OrderedDict()
         self._waiters: dict[Digest, dict[object, Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
@@ -300,40 +301,55 @@ class Intake:
     def restore(self) -> None:
         """After a start: offer again what was accepted before and is not final yet."""
         gone: list[Digest] = []
-        jobs: list[Job] = []
         for id_, raw in self._journal.scan_accepted():
-            job = self._restore_one(id_, raw)
-            if job is None:
+            transaction = self._restore_one(id_, raw)
+            if transaction is None:
                 gone.append(id_)
             else:
-                self._accepted[id_] = job[0]
-                jobs.append(job)
+                self._accepted[id_] = self._unjudged[id_] = transaction
         self._forget(gone)
-        if jobs:
-            self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
+        self._judge_again()
 
-    def _restore_one(self, id_: Digest, raw: bytes) -> Job | None:
+    def _restore_one(self, id_: Digest, raw: bytes) -> Transaction | None:
         if self._store.find_transaction(id_) is not None:
             return None
         try:
             transaction = self._decode(raw)
             if transaction.until <= self._store.height:
                 raise Refused("its time has passed", "expired")
-            return transaction, self._resolve(transaction, self._store.state)
+            return transaction
         except Refused as refusal:
             self._remember(Status(id_, Phase.INVALID, refusal.code))
             return None
 
+    def _judge_again(self) -> None:
+        """Offer those restored transactions whose signatures hold under the final state.
+
+        Of the others nothing is known: a store that was lost or restored may be older than what was
+        accepted. They are tried again when identities change, and otherwise expire.
+        """
+        jobs: list[Job] = []
+        for transaction in self._unjudged.values():
+            try:
+                jobs.append((transaction, self._resolve(transaction, self._store.state)))
+            except Refused:
+                continue
+        if jobs:
+            self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
+
     def _restored(self, jobs: list[Job], valid: list[bool]) -> None:
         added: list[Pending] = []
         for (transaction, keys), is_valid in zip(jobs, valid, strict=True):
-            if transaction.id not in self._accepted:
+            if transaction.id not in self._accepted or self._mempool.has_id(transaction.id):
                 continue
+            is_unjudged = transaction.id in self._unjudged
             if transaction.until <= self._store.height:
                 self._give_up(transaction.id, "expired")
             elif not is_valid or self._resolve(transaction, self._store.state) != keys:
-                self._give_up(transaction.id, "key-rotated")
+                if not is_unjudged:
+                    self._give_up(transaction.id, "key-rotated")
             else:
+                self._unjudged.pop(transaction.id, None)
                 pending = Pending(transaction, keys)
                 self._mempool.add(pending)
                 added.append(pending)
@@ -346,7 +362,8 @@ class Intake:
 
     def list_accepted(self) -> list[bytes]:
         """What is offered still, as bytes."""
-        return [transaction.raw for transaction in self._accepted.values()]
+        waiting = self._unjudged
+        return [item.raw for id_, item in self._accepted.items() if id_ not in waiting]
 
     def fold(self, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are final: their transactions leave the mempool, and waiters hear of them."""
@@ -359,13 +376,16 @@ class Intake:
                     gone.append(result.id)
                     self._finish(_status_of(result))
         self._forget(gone)
-        for transaction in self._mempool.expire(self._store.height):
+        height = self._store.height
+        late = [item for item in self._unjudged.values() if item.until <= height]
+        for transaction in (*self._mempool.expire(height), *late):
             self._give_up(transaction.id, "expired")
         rekeyed = {code for block in blocks for code in list_rekeyed(block.layer)}
         if rekeyed:
             self.reject_rotated(
                 [item for item in self._mempool if not rekeyed.isdisjoint(item.transaction.signers)]
             )
+            self._judge_again()
 
     def reject_rotated(self, suspects: Iterable[Pending]) -> None:
         """Forget waiting transactions whose signer has another key in final state by now."""
@@ -403,6 +423,7 @@ class Intake:
 
     def _finish(self, status: Status) -> None:
         self._accepted.pop(status.id, None)
+        self._unjudged.pop(status.id, None)
         self._remember(status)
         for notify in self._waiters.pop(status.id, {}).values():
             notify(status)

@@ -58,6 +58,7 @@ class Durability:
     domain: Domain
     promises: dict[Digest, Promise] = field(default_factory=dict)
     told: list[tuple[str, Status]] = field(default_factory=list)
+    emptied: set[str] = field(default_factory=set)  # who lost a store, and what it knew to be final
 
     def promise(self, code: str, transaction: Transaction) -> None:
         """A peer acknowledged a transaction."""
@@ -67,12 +68,14 @@ class Durability:
         """A peer told a client what became of a transaction."""
         self.told.append((code, status))
 
-    def check_start(self, process: Process) -> None:
-        """A restarted peer knows what it acknowledged."""
+    def check_start(self, process: Process, chain: Chain) -> None:
+        """A restarted peer knows what it acknowledged, unless it was final in a store it lost."""
         replica = process.replica
         for promise in self.promises.values():
             is_over = promise.until <= replica.store.height
             if promise.code != process.code or is_over:
+                continue
+            if process.code in self.emptied and promise.id in chain.places:
                 continue
             is_known = replica.intake.get_status(promise.id) is not None
             if not is_known and self._may_be_final(process, promise):
@@ -129,7 +132,8 @@ class Durability:
             raise Violation("Durability", f"{name}: neither final nor expired; {status}")
         if place is not None and (status is None or (status.height, status.index) != place):
             raise Violation("Durability", f"{name}: final at {place}, but the peer says {status}")
-        if place is None and status is not None and status.phase is not Phase.INVALID:
+        # A restarted peer does not judge a key that does not fit its state: it may be behind.
+        if place is None and is_over and status is not None and status.phase is not Phase.INVALID:
             raise Violation("Durability", f"{name}: invalid, but the peer says {status}")
 
 

@@ -9,7 +9,7 @@ NoGarbage         honest peers understand each other
 NobodyStops       no peer diverges or gives up
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +25,7 @@ from consensus.message import (
     VoteMessage,
     decode_message,
 )
+from consensus.validators import ValidatorSet
 from consensus.vote import Vote
 from devnet.simulator.process import Process
 from devnet.simulator.violation import Violation
@@ -96,6 +97,11 @@ class Chain:
         if height:
             self.heights[process.code] = self.joined[process.code] = height
 
+    def forget(self, code: str) -> None:
+        """The store of a peer is empty again."""
+        self.heights.pop(code, None)
+        self.joined.pop(code, None)
+
     def check_start(self, process: Process) -> None:
         """A peer started: it holds at least what it had written, and nothing else."""
         code, store = process.code, process.replica.store
@@ -107,15 +113,26 @@ class Chain:
 
 
 class VoteConsistency:
-    """All that was ever signed by anybody, as far as it left a peer."""
+    """All that was ever signed by honest peers, as far as it left an honest peer.
 
-    def __init__(self) -> None:
+    Whoever hears a liar may pass its votes on; `liars` are the codes whose votes do not count.
+    """
+
+    def __init__(self, liars: Collection[str] = ()) -> None:
+        self._liars = liars
+        self._codes: dict[bytes, tuple[str, ...]] = {}  # of each validator set
         self._said: dict[tuple[bytes, int, int, int], dict[Vote, None]] = {}
         self._seen: set[bytes] = set()
         self.votes = 0
 
-    def hear(self, frame: Frame) -> None:
+    def meet(self, validators: ValidatorSet) -> None:
+        """A set whose votes may be heard from now on."""
+        self._codes[validators.hash] = validators.codes
+
+    def hear(self, sender: str, frame: Frame) -> None:
         """A frame left a peer."""
+        if sender in self._liars:
+            return
         if isinstance(frame, Consensus) and frame.message not in self._seen:
             self._seen.add(frame.message)
             self._read(decode_message(frame.message))
@@ -145,6 +162,8 @@ class VoteConsistency:
 
     def take(self, vote: Vote, signer: int) -> None:
         """The validator of this index has said so; raises Violation if it said otherwise."""
+        if self._liars and self._codes[vote.validators_hash][signer] in self._liars:
+            return
         said = self._said.setdefault((vote.validators_hash, vote.epoch, vote.view, signer), {})
         if vote in said:
             return

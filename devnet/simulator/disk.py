@@ -18,8 +18,16 @@ class PowerLoss(Exception):
     """The process ended while it was writing."""
 
 
+class DiskFailure(OSError):
+    """The disk says no: it is full, its fsync failed, or what it read is damaged."""
+
+
 class SimulatedDisk:
-    """An ordered map; `writes_left` synced writes happen, the next one is the end (tests)."""
+    """An ordered map; `writes_left` synced writes happen, the next one is the end (tests).
+
+    `is_full` fails every write, `is_damaged` every read, `is_failing` the next sync: what that was
+    to make durable may or may not be.
+    """
 
     def __init__(self) -> None:
         self._items: SortedDict = SortedDict()
@@ -27,6 +35,7 @@ class SimulatedDisk:
         self._snapshots: list[weakref.ref[_Snapshot]] = []
         self.writes_left: int | None = None
         self.writes = 0
+        self.is_full = self.is_damaged = self.is_failing = False
 
     @property
     def unsynced(self) -> int:
@@ -35,6 +44,8 @@ class SimulatedDisk:
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key."""
+        if self.is_damaged:
+            raise DiskFailure("a block fails its checksum")
         value: bytes | None = self._items.get(key)
         return value
 
@@ -42,6 +53,8 @@ class SimulatedDisk:
         self, start: bytes, stop: bytes, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
         """The pairs with start <= key < stop."""
+        if self.is_damaged:
+            raise DiskFailure("a block fails its checksum")
         if start < stop:
             for key in self._items.irange(start, stop, (True, False), reverse):
                 yield key, self._items[key]
@@ -52,9 +65,14 @@ class SimulatedDisk:
             if self.writes_left == 0:
                 raise PowerLoss
             self.writes_left -= 1
+        if self.is_full:
+            raise DiskFailure("no space left")
         self.writes += 1
         self._undo.append([(key, self._items.get(key)) for key, _ in changes])
         self._apply(changes)
+        if sync and self.is_failing:
+            self.is_failing = False
+            raise DiskFailure("fsync failed")
         if sync:
             self._undo.clear()
 

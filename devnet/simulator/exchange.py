@@ -153,6 +153,10 @@ class Exchange:
         """A process is down."""
         raise Violation("NobodyStops", f"{process.code} crashed")
 
+    def emptied(self, process: Process) -> None:
+        """A damaged store was replaced by an empty one."""
+        raise Violation("NobodyStops", f"the store of {process.code} was damaged")
+
     def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
         for sealed in blocks:

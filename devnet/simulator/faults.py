@@ -29,7 +29,6 @@ class Weather:
     is_ordered: bool = True
     fsync_us: tuple[int, int] = CALM_FSYNC_US
     busy_us: int = 0
-    crash_rate: float = 0.0
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
@@ -60,6 +59,9 @@ class Faults:
     skew_ms: int = 0
     drift: float = 0.0
     step_every_us: int = 0
+    bad_sync_every_us: int = 0
+    full_every_us: int = 0
+    flip_every_us: int = 0
     max_down: int = 1
 
     def make_weather(self) -> Weather:
@@ -86,6 +88,9 @@ class Faults:
             "skewed clocks": self.skew_ms > 0,
             "drifting clocks": self.drift > 0,
             "stepping clocks": self.step_every_us > 0,
+            "failed fsync": self.bad_sync_every_us > 0,
+            "full disks": self.full_every_us > 0,
+            "damaged disks": self.flip_every_us > 0,
             "more than f down": self.max_down > 1 and self.has_crashes,
         }
         return tuple(name for name, is_there in there.items() if is_there)
@@ -126,5 +131,8 @@ def draw_faults(rng: random.Random, n: int) -> Faults:
         skew_ms=strength(100, 1_500, 4_000) if maybe(0.4) else 0,
         drift=rng.choice((0.001, 0.05)) if maybe(0.2) else 0.0,
         step_every_us=strength(3, 10) * SECOND if maybe(0.15) else 0,
+        bad_sync_every_us=strength(3, 10) * SECOND if maybe(0.15) else 0,
+        full_every_us=strength(4, 10) * SECOND if maybe(0.15) else 0,
+        flip_every_us=strength(6, 20) * SECOND if maybe(0.1) else 0,
         max_down=rng.choices((f, f + 1, n), (8, 1, 1))[0],
     )

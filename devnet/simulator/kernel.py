@@ -38,7 +38,7 @@ class Event:
 class Kernel:
     """The clock of a simulated network. `watch` hears of every event."""
 
-    def __init__(self, seed: int, max_events: int = 5_000_000, watch: Watch | None = None) -> None:
+    def __init__(self, seed: int, max_events: int = 1_000_000, watch: Watch | None = None) -> None:
         self.random = random.Random(seed)  # noqa: S311
         self.now_us = 0
         self.events = 0

@@ -16,6 +16,7 @@ from zlib import crc32
 
 from devnet.simulator.faults import Weather
 from devnet.simulator.kernel import MS, Kernel
+from ledger.errors import LedgerError
 from node.frames import Consensus, Frame, Transactions, decode_frame, encode_frame
 
 RECONNECT_US = (10 * MS, 400 * MS)
@@ -37,6 +38,10 @@ class Endpoint(Protocol):
 
     def deliver(self, sender: str, frame: Frame) -> None:
         """A frame came."""
+        ...
+
+    def garble(self, sender: str, error: LedgerError) -> None:
+        """Bytes came that are no frame."""
         ...
 
 
@@ -171,8 +176,7 @@ class Links:
 
         def arrive() -> None:
             if self._links[sender, code].session == session:
-                got = frame if data is None else decode_frame(data)
-                self._ends[code].deliver(sender, got)
+                self._arrive(sender, code, frame, data)
 
         for _ in range(copies):
             at_us = self._kernel.now_us + self._draw_delay_us(link)
@@ -182,6 +186,15 @@ class Links:
             self._kernel.after(
                 at_us - self._kernel.now_us, f"{sender[:3]}>{code[:3]} {label}", arrive
             )
+
+    def _arrive(self, sender: str, code: str, frame: Frame, data: bytes | None) -> None:
+        end = self._ends[code]
+        try:
+            got = frame if data is None else decode_frame(data)
+        except LedgerError as error:
+            end.garble(sender, error)
+            return
+        end.deliver(sender, got)
 
     def _draw_delay_us(self, link: _Link) -> int:
         rng, weather = self._kernel.random, self._weather

@@ -5,7 +5,7 @@ network to. A client whose peer crashed before it answered knows nothing, and so
 nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from devnet.simulator.audit import Durability
 from devnet.simulator.kernel import MS, Kernel
@@ -35,6 +35,7 @@ class Load:
         durability: Durability,
         max_rotations: int,
         find_code: Callable[[Digest], str | None],
+        liars: Collection[str] = (),
     ) -> None:
         self._kernel = kernel
         self._population = population
@@ -42,6 +43,7 @@ class Load:
         self._durability = durability
         self._rotations_left = max_rotations
         self._find_code = find_code
+        self._liars = liars
         self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
@@ -58,6 +60,9 @@ class Load:
             return
         self.submitted += len(raws)
         chain = self._population.genesis.chain
+        if process.code in self._liars:  # what a liar answers is not worth anything
+            process.submit(raws, lambda _: None)
+            return
 
         def answered(answers: list[Answer]) -> None:
             for raw, answer in zip(raws, answers, strict=True):

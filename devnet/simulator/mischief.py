@@ -1,14 +1,17 @@
-"""Whoever makes things go wrong, at moments that the seed draws, until healing."""
+"""Whoever makes things go wrong, as the script says, until healing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from devnet.simulator.faults import Faults, Weather
-from devnet.simulator.kernel import MS, SECOND, Kernel
+from devnet.simulator.kernel import SECOND, Kernel
 from devnet.simulator.links import Links
 from devnet.simulator.process import Process
+from devnet.simulator.script import CUTS, Deed, DeedKind
 
-DOWN_US = (50 * MS, 6 * SECOND)
+DOWN_US: Final = 1 * SECOND  # of a crash that no deed planned
 
 
 @dataclass(slots=True)
@@ -19,32 +22,42 @@ class Tally:
     partitions: int = 0
     pauses: int = 0
     clock_steps: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
+    disk_failures: int = 0
 
 
 class Mischief:
-    """Crashes, cuts, pauses and steps of clocks."""
+    """Crashes, cuts, pauses, steps of clocks, and disks that fail.
+
+    `faulty` is how many validators lie; whoever loses its disk for good counts with them, so that
+    never more than f have no honest vote.
+    """
 
     def __init__(
         self,
         kernel: Kernel,
         faults: Faults,
+        script: Sequence[Deed],
         weather: Weather,
         links: Links,
         processes: Sequence[Process],
         voters: Sequence[str],
+        faulty: int = 0,
     ) -> None:
         self._kernel = kernel
         self._faults = faults
+        self._script = script
         self._weather = weather
         self._links = links
         self._processes = processes
         self._voters = frozenset(voters)
+        self._losses_left = (len(voters) - 1) // 3 - faulty
         self._is_begun = self._is_over = False
+        self._down_us: dict[str, int] = {}
+        self._at_event: dict[tuple[str, int], int] = {}
         self.tally = Tally()
 
     def begin(self) -> None:
-        """Draw the clocks and let every kind of fault begin."""
+        """Draw the clocks and set every deed of the script for its moment."""
         faults, rng = self._faults, self._kernel.random
         self._is_begun = True
         for process in self._processes:
@@ -52,11 +65,13 @@ class Mischief:
                 process.skew_ms = rng.randint(-faults.skew_ms, faults.skew_ms)
             if faults.drift:
                 process.drift = rng.uniform(-faults.drift, faults.drift)
-        self._repeat("crash", faults.crash_every_us, self._crash_one)
-        self._repeat("blackout", faults.blackout_every_us, self._black_out)
-        self._repeat("partition", faults.partition_every_us, self._partition)
-        self._repeat("pause", faults.pause_every_us, self._pause)
-        self._repeat("clock", faults.step_every_us, self._step_clock)
+        for deed in self._script:
+            if deed.kind is DeedKind.CRASH_AT:
+                process = self._processes[deed.victims[0]]
+                process.crash_at.append(deed.amount)
+                self._at_event[process.code, deed.amount] = deed.duration_us
+            else:
+                self._kernel.after(deed.at_us, f"deed {deed.kind}", partial(self._do, deed))
 
     def heal(self) -> None:
         """Everything is well from now on."""
@@ -65,81 +80,85 @@ class Mischief:
         self._links.unblock()
         for process in self._processes:
             process.skew_ms = 0
+            process.mend_disks()
             if not process.is_up:
                 process.start()
 
     def may_crash(self, code: str) -> bool:
         """Whether one more may go down."""
         down = sum(not item.is_up for item in self._processes if item.code in self._voters)
-        return code not in self._voters or down < self._faults.max_down
+        return not self._is_over and (code not in self._voters or down < self._faults.max_down)
 
     def crashed(self, process: Process) -> None:
         """A process is down: it comes back after a while, where faults are not made by hand."""
         self.tally.crashes += 1
         if not self._is_begun:
             return
-        delay_us = self._kernel.random.randint(*DOWN_US)
+        planned_us = self._at_event.get((process.code, process.events), DOWN_US)
+        delay_us = self._down_us.pop(process.code, planned_us)
         self._kernel.after(delay_us, f"{process.code} comes back", lambda: self._restart(process))
 
     def _restart(self, process: Process) -> None:
         if not process.is_up:
+            process.mend_disks()
             process.start()
 
-    def _repeat(self, name: str, mean_us: int, act: Callable[[], None]) -> None:
-        if not mean_us:
+    # --- one deed
+
+    def _do(self, deed: Deed) -> None:
+        if self._is_over:
             return
+        victims = [self._processes[place] for place in deed.victims]
+        if deed.kind in CUTS:
+            self._cut(deed, [process.code for process in victims])
+            return
+        for process in victims:
+            if process.is_up:
+                self._strike(deed, process)
 
-        def happen() -> None:
-            if not self._is_over:
-                act()
-                again()
+    def _strike(self, deed: Deed, process: Process) -> None:
+        match deed.kind:
+            case DeedKind.PAUSE:
+                self.tally.pauses += 1
+                process.pause(deed.duration_us)
+            case DeedKind.STEP:
+                self.tally.clock_steps += 1
+                process.skew_ms += deed.amount
+            case DeedKind.BLACKOUT:
+                self._down_us[process.code] = deed.duration_us
+                process.crash()
+            case _ if self.may_crash(process.code):
+                self._down_us[process.code] = deed.duration_us
+                self._strike_one(deed, process)
 
-        def again() -> None:
-            delay_us = int(self._kernel.random.expovariate(1 / mean_us))
-            self._kernel.after(delay_us, f"mischief {name}", happen)
-
-        again()
-
-    # --- one fault
-
-    def _draw_up(self) -> Process | None:
-        up = [process for process in self._processes if process.is_up]
-        return self._kernel.random.choice(up) if up else None
-
-    def _crash_one(self) -> None:
-        process = self._draw_up()
-        if process is not None and self.may_crash(process.code):
-            process.crash()
-
-    def _black_out(self) -> None:
-        """The power fails everywhere, or nearly."""
-        for process in self._processes:
-            if self._kernel.random.random() < 0.9:
+    def _strike_one(self, deed: Deed, process: Process) -> None:
+        match deed.kind:
+            case DeedKind.BAD_SYNC:
+                self.tally.disk_failures += 1
+                process.fail_next_sync()
+            case DeedKind.FULL:
+                self.tally.disk_failures += 1
+                process.fill_disks()
+            case DeedKind.FLIP if self._may_lose(process):
+                self.tally.disk_failures += 1
+                process.damage_store()
+            case DeedKind.CRASH:
                 process.crash()
 
-    def _partition(self) -> None:
-        rng = self._kernel.random
+    def _may_lose(self, process: Process) -> bool:
+        """Whether one more may lose its store, and with it the right to vote under its key."""
+        if process.code not in self._voters:
+            return True
+        self._losses_left -= 1
+        return self._losses_left >= 0
+
+    def _cut(self, deed: Deed, cut: Sequence[str]) -> None:
         self.tally.partitions += 1
-        codes = [process.code for process in self._processes]
-        cut = rng.sample(codes, rng.randint(1, len(codes) // 2))
-        rest = [code for code in codes if code not in cut]
-        pairs = [(a, b) for a in cut for b in rest]
-        if self._faults.one_way and rng.random() < 0.5:
-            pairs = [(b, a) for a, b in pairs] if rng.random() < 0.5 else pairs
-        else:
-            pairs += [(b, a) for a, b in pairs]
-        self._links.block(pairs, is_noticed=rng.random() < 0.5)
-        duration_us = rng.randint(200 * MS, 8 * SECOND)
-        self._kernel.after(duration_us, "the partition ends", self._links.unblock)
-
-    def _pause(self) -> None:
-        process = self._draw_up()
-        if process is not None:
-            self.tally.pauses += 1
-            process.pause(self._kernel.random.randint(10 * MS, 4 * SECOND))
-
-    def _step_clock(self) -> None:
-        process = self._draw_up()
-        if process is not None:
-            self.tally.clock_steps += 1
-            process.skew_ms += self._kernel.random.randint(-2_000, 2_000)
+        rest = [process.code for process in self._processes if process.code not in cut]
+        pairs = []
+        if deed.kind is not DeedKind.CUT_IN:
+            pairs += [(code, other) for code in cut for other in rest]
+        if deed.kind is not DeedKind.CUT_OUT:
+            pairs += [(other, code) for code in cut for other in rest]
+        self._links.block(pairs, is_noticed=deed.is_noticed)
+        self._kernel.after(deed.duration_us, "the partition ends", self._links.unblock)

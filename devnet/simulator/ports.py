@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from devnet.simulator.kernel import Event
-from devnet.simulator.links import Links
 from devnet.simulator.thread import SimulatedDiskThread
 from ledger.crypto import Domain
 from ledger.keyvalue import Change
@@ -16,6 +15,22 @@ from node.ports import Job
 
 CHECK_US = 80  # what one signature check takes
 ASIDE_US = 20_000
+
+
+class Outlet(Protocol):
+    """Where what a process says goes: the links, or who twists it before."""
+
+    def send(self, sender: str, to: Sequence[str], frame: Frame) -> None:
+        """Send to connected peers."""
+        ...
+
+    def list_connected(self, code: str) -> list[str]:
+        """Who is connected to a process."""
+        ...
+
+    def hang_up(self, code: str, other: str) -> None:
+        """End a connection."""
+        ...
 
 
 class Host(Protocol):
@@ -39,6 +54,10 @@ class Host(Protocol):
         """How long it is until its monotonic clock shows `at_ms`."""
         ...
 
+    def will_commit(self, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are about to be written."""
+        ...
+
     def has_committed(self, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in its store."""
         ...
@@ -54,7 +73,7 @@ class SimulatedPorts:
     def __init__(
         self,
         host: Host,
-        links: Links,
+        links: Outlet,
         store: Store,
         thread: SimulatedDiskThread,
         domain: Domain,
@@ -166,6 +185,7 @@ class SimulatedPorts:
         """Write final blocks on the disk's thread."""
 
         def job() -> None:
+            self._host.will_commit(blocks)
             self._store.commit(blocks, finalization, next_validators)
             self._host.has_committed(blocks)
 

@@ -4,15 +4,16 @@ It can crash before any event, lose what its disks had not synced, start again, 
 a while, after which everything that waited happens at once.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from devnet.simulator.disk import PowerLoss, SimulatedDisk
+from devnet.simulator.disk import DiskFailure, PowerLoss, SimulatedDisk
 from devnet.simulator.faults import Weather
 from devnet.simulator.kernel import MS, Event, Kernel
 from devnet.simulator.links import Links
-from devnet.simulator.ports import SimulatedPorts
+from devnet.simulator.ports import Outlet, SimulatedPorts
 from devnet.simulator.thread import SimulatedDiskThread
 from ledger import install
 from ledger.crypto import Domain, SigningKey
@@ -20,7 +21,7 @@ from ledger.errors import LedgerError
 from ledger.genesis import Genesis
 from ledger.memory import Memory
 from ledger.sealed import SealedBlock
-from ledger.store import Store
+from ledger.store import Store, read_height
 from node.errors import Restart
 from node.frames import Frame, Hello
 from node.identity import Identity
@@ -46,6 +47,10 @@ class Witness(Protocol):
 
     def crashed(self, process: "Process") -> None:
         """A process is down."""
+        ...
+
+    def emptied(self, process: "Process") -> None:
+        """The store of a process that is down was damaged, and is empty now."""
         ...
 
     def committed(self, process: "Process", blocks: Sequence[SealedBlock]) -> None:
@@ -86,6 +91,8 @@ class Setting:
 class Process:
     """One peer, up or down."""
 
+    _replica_class: type[Replica] = Replica
+
     def __init__(
         self, setting: Setting, code: str, voter_keys: tuple[SigningKey, ...], witness: Witness
     ) -> None:
@@ -95,6 +102,8 @@ class Process:
         self.is_up = False
         self.starts = 0
         self.keep_blocks = 0
+        self.events = 0
+        self.crash_at: deque[int] = deque()  # numbers of events, ascending
         self.skew_ms = 0
         self.drift = 0.0
         self._setting = setting
@@ -104,10 +113,27 @@ class Process:
         self._replica: Replica | None = None
         self._thread: SimulatedDiskThread | None = None
         self._joins, self._may_join = False, setting.may_join
+        self._unsure: Sequence[SealedBlock] = ()  # written, and not known to be durable
         self._is_paused = False
         self._backlog: list[Callable[[], None]] = []
         self._monotonic_base_ms = 0
-        setting.links.add(self)
+        self._appear()
+
+    def _appear(self) -> None:
+        """Have a place in the network."""
+        self._setting.links.add(self)
+
+    def _show(self, is_up: bool) -> None:
+        """The network finds out that this process came or went."""
+        if is_up:
+            self._setting.links.is_up(self.code)
+        else:
+            self._setting.links.is_down(self.code)
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where what this process says goes."""
+        return self._setting.links
 
     @property
     def replica(self) -> Replica:
@@ -143,14 +169,14 @@ class Process:
         )
         ports = SimulatedPorts(
             self,
-            setting.links,
+            self.outlet,
             store,
             self._thread,
             setting.transactions,
             setting.checked,
             lambda: rng.randint(0, setting.weather.busy_us),
         )
-        self._replica = Replica(
+        self._replica = self._replica_class(
             self._identity,
             setting.genesis,
             store,
@@ -165,7 +191,7 @@ class Process:
         pruning = Pruning(store, ports, self.keep_blocks)
         self._replica.start()
         self._witness.started(self)
-        setting.links.is_up(self.code)
+        self._show(True)
         self._greet()
 
     def hold(self, voter_keys: tuple[SigningKey, ...]) -> None:
@@ -190,7 +216,8 @@ class Process:
         for disk in (self.journal_disk, self.store_disk):
             disk.crash(rng.randint(0, disk.unsynced))
         self._replica = self._thread = None
-        self._setting.links.is_down(self.code)
+        self._settle_commit()
+        self._show(False)
 
     def _begin_anew(self, joins: bool) -> None:
         """The replica wants to go on in another way: the process stays, all else is new."""
@@ -201,6 +228,13 @@ class Process:
         if not joins and not install.is_installing(self.store_disk):
             self._witness.installed(self)
         self.start()
+
+    def _settle_commit(self) -> None:
+        """A commit whose fsync failed may have come to the disk all the same."""
+        blocks, self._unsure = self._unsure, ()
+        is_readable = bool(blocks) and not self.store_disk.is_damaged
+        if is_readable and read_height(self.store_disk) >= blocks[-1].height:
+            self._witness.committed(self, blocks)
 
     def pause(self, duration_us: int) -> None:
         """Stand still for a while."""
@@ -236,14 +270,39 @@ class Process:
         if self._is_paused:
             self._backlog.append(act)
             return
-        rate = self._setting.weather.crash_rate
-        if rate and self._kernel.random.random() < rate and self._witness.may_crash(self):
-            self.crash()
-            return
+        self.events += 1
+        if self.crash_at and self.events >= self.crash_at[0]:
+            self.crash_at.popleft()
+            if self._witness.may_crash(self):
+                self.crash()
+                return
         try:
             act()
-        except PowerLoss:
+        except (PowerLoss, DiskFailure) as error:
+            self._kernel.note(f"{self.code}: {type(error).__name__} {error}")
             self.crash()
+
+    # --- its disks
+
+    def fail_next_sync(self) -> None:
+        """The next fsync of the journal fails, or the store's if that comes first."""
+        self.journal_disk.is_failing = self.store_disk.is_failing = True
+
+    def fill_disks(self) -> None:
+        """No write succeeds until the disks are mended."""
+        self.journal_disk.is_full = self.store_disk.is_full = True
+
+    def damage_store(self) -> None:
+        """The next read of the store fails its checksum: an operator begins with an empty one."""
+        self.store_disk.is_damaged = True
+
+    def mend_disks(self) -> None:
+        """There is space again, and a damaged store has made place for an empty one."""
+        if self.store_disk.is_damaged and not self.is_up:
+            self.store_disk = SimulatedDisk()
+            self._witness.emptied(self)
+        for disk in (self.journal_disk, self.store_disk):
+            disk.is_full = disk.is_damaged = disk.is_failing = False
 
     def connect(self, peer: str) -> None:
         """A connection stands; both say hello."""
@@ -263,15 +322,19 @@ class Process:
         except LedgerError as error:
             self._witness.heard_garbage(self, sender, error)
 
+    def garble(self, sender: str, error: LedgerError) -> None:
+        """Bytes came that are no frame."""
+        self._run(lambda: self._witness.heard_garbage(self, sender, error))
+
     def _hello(self, to: Sequence[str]) -> None:
         store = self.replica.store
         hello = Hello(1, self._setting.genesis.hash, self.code, store.height, self.wall_ms())
-        self._setting.links.send(self.code, to, hello)
+        self.outlet.send(self.code, to, hello)
         for peer in to:
             self.replica.connected(peer, 0)
 
     def _greet(self) -> None:
-        links = self._setting.links
+        links = self.outlet
         store = self.replica.store
         hello = Hello(1, self._setting.genesis.hash, self.code, store.height, self.wall_ms())
         links.send(self.code, links.list_connected(self.code), hello)
@@ -301,8 +364,13 @@ class Process:
 
     # --- what the ports report
 
+    def will_commit(self, blocks: Sequence[SealedBlock]) -> None:
+        """Blocks are about to be written."""
+        self._unsure = blocks
+
     def has_committed(self, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in the store."""
+        self._unsure = ()
         for block in blocks:
             self._kernel.note(f"{self.code} has {block.height} {block.block.hash.hex()}")
         self._witness.committed(self, blocks)

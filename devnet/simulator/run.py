@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from devnet.simulator.adversaries.cast import draw_cast
 from devnet.simulator.faults import Faults, draw_faults
 from devnet.simulator.kernel import MS, SECOND, OutOfEvents, Watch
+from devnet.simulator.script import draw_script
 from devnet.simulator.simulation import Plan, Simulation
 from devnet.simulator.violation import Violation
 from node.mempool import MempoolLimits
@@ -39,6 +41,10 @@ class Report:
     votes: int
     crashes: int
     partitions: int
+    disk_failures: int
+    liars: tuple[str, ...]  # the habits of all that lie
+    double_signed: int  # contradictions that honest peers proved
+    is_real: bool
     violation: str
     digest: str
 
@@ -48,23 +54,33 @@ class Report:
         return not self.violation
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """For programs, and a line of a campaign's log."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Report":
+        """Read what `as_json` wrote."""
+        return cls(**{**data, "faults": tuple(data["faults"]), "liars": tuple(data["liars"])})
 
 
 def draw_plan(seed: int) -> Plan:
-    """What a seed decides. Every tenth uses real signatures, every fifth encodes its frames."""
+    """What a seed decides. Every twentieth uses real signatures, every fifth encodes its frames."""
     rng = random.Random(f"plan {seed}")  # noqa: S311
     n = rng.choices((4, 5, 7), (8, 1, 1))[0]
+    observers = rng.choice((0, 0, 1, 2))
+    faults = draw_faults(rng, n) if rng.random() < 0.95 else Faults()
+    fire_us = rng.randint(2, 8) * SECOND
     is_small = rng.random() < 0.15
     return Plan(
         n=n,
-        observers=rng.choice((0, 0, 1, 2)),
-        faults=draw_faults(rng, n) if rng.random() < 0.95 else Faults(),
-        fire_us=rng.randint(3, 10) * SECOND,
+        observers=observers,
+        faults=faults,
+        fire_us=fire_us,
+        script=draw_script(rng, faults, n + observers, fire_us),
+        cast=draw_cast(rng, n),
         pause_us=rng.choice((60, 120, 300)) * MS,
         rotations=rng.choice((0, 0, 1, 3)),
-        is_real=seed % 10 == 0,
+        is_real=seed % 20 == 0,
         is_encoded=seed % 5 == 0,
         limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
     )
@@ -107,6 +123,10 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         votes=simulation.votes.votes,
         crashes=tally.crashes,
         partitions=tally.partitions,
+        disk_failures=tally.disk_failures,
+        liars=tuple(habit for part in plan.cast for habit in part.habits),
+        double_signed=simulation.count_double_signed(),
+        is_real=plan.is_real,
         violation=violation,
         digest=simulation.kernel.digest,
     )
@@ -130,7 +150,11 @@ class Summary:
     epochs: int
     crashes: int
     partitions: int
+    disk_failures: int
+    double_signed: int
+    real: int
     faults: dict[str, int]
+    liars: dict[str, int]
 
     def as_rows(self) -> list[tuple[str, str]]:
         """For a table."""
@@ -150,13 +174,18 @@ class Summary:
             ("epochs begun", f"{self.epochs:,}"),
             ("crashes", f"{self.crashes:,}"),
             ("partitions", f"{self.partitions:,}"),
+            ("failures of disks", f"{self.disk_failures:,}"),
+            ("double signing proved", f"{self.double_signed:,}"),
+            ("seeds with Ed25519", f"{self.real:,}"),
             *((f"seeds with {name}", f"{count:,}") for name, count in self.faults.items()),
+            *((f"seeds with {name}", f"{count:,}") for name, count in self.liars.items()),
         ]
 
 
 def summarize(reports: Sequence[Report]) -> Summary:
     """The sums of many reports."""
     faults = Counter(name for report in reports for name in report.faults)
+    liars = Counter(name for report in reports for name in dict.fromkeys(report.liars))
     return Summary(
         seeds=len(reports),
         violations=sum(not report.is_well for report in reports),
@@ -172,5 +201,9 @@ def summarize(reports: Sequence[Report]) -> Summary:
         epochs=sum(report.epochs for report in reports),
         crashes=sum(report.crashes for report in reports),
         partitions=sum(report.partitions for report in reports),
+        disk_failures=sum(report.disk_failures for report in reports),
+        double_signed=sum(report.double_signed for report in reports),
+        real=sum(report.is_real for report in reports),
         faults=dict(sorted(faults.items())),
+        liars=dict(sorted(liars.items())),
     )

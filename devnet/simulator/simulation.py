@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from devnet.simulator.adversaries.cast import Part, make_process
 from devnet.simulator.audit import Durability, check_replay, check_store, compare_stores
 from devnet.simulator.checkers import (
     Chain,
@@ -25,6 +26,7 @@ from devnet.simulator.load import Load
 from devnet.simulator.mischief import Mischief
 from devnet.simulator.population import START_MS, make_population
 from devnet.simulator.process import Process, Setting
+from devnet.simulator.script import Deed
 from devnet.simulator.suite import make_domain
 from devnet.simulator.violation import Violation
 from ledger.crypto import Domain, Purpose
@@ -33,6 +35,7 @@ from ledger.genesis import ConsensusLimits
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.transaction import decode_transaction
+from node.execution import compute_validator_set
 from node.frames import Frame
 from node.mempool import MempoolLimits
 
@@ -60,6 +63,8 @@ class Plan:
     rotations: int = 0
     is_real: bool = False  # Ed25519
     is_encoded: bool = False  # frames as bytes
+    script: tuple[Deed, ...] = ()
+    cast: tuple[Part, ...] = ()
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     snapshots: bool = False  # new peers join by them
 
@@ -73,7 +78,8 @@ class Simulation:
         self.population = make_population(plan.n, LIMITS)
         self.weather = plan.faults.make_weather()
         self.chain = Chain()
-        self.votes = VoteConsistency()
+        self.liars = frozenset(self.population.regions[part.place] for part in plan.cast)
+        self.votes = VoteConsistency(self.liars)
         population, genesis = self.population, self.population.genesis
         self.links = Links(
             self.kernel, self.weather, population.regions, self._heard, plan.is_encoded
@@ -82,9 +88,12 @@ class Simulation:
         self.durability = Durability(transactions)
         setting = self._make_setting(transactions)
         codes = (*population.regions, *population.observers[: plan.observers])
+        habits = {population.regions[part.place]: part.habits for part in plan.cast}
         self.processes = [
-            Process(setting, code, population.voter_keys(code), self) for code in codes
+            make_process(setting, code, population.voter_keys(code), self, habits.get(code, ()))
+            for code in codes
         ]
+        self.honest = [item for item in self.processes if item.code not in self.liars]
         self.load = Load(
             self.kernel,
             population,
@@ -92,9 +101,17 @@ class Simulation:
             self.durability,
             plan.rotations,
             self.chain.find_code,
+            self.liars,
         )
         self.mischief = Mischief(
-            self.kernel, plan.faults, self.weather, self.links, self.processes, population.regions
+            self.kernel,
+            plan.faults,
+            plan.script,
+            self.weather,
+            self.links,
+            self.processes,
+            population.regions,
+            len(plan.cast),
         )
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
@@ -119,7 +136,7 @@ class Simulation:
     # --- what the processes report (process.Witness)
 
     def _heard(self, code: str, frame: Frame) -> None:
-        self.votes.hear(frame)
+        self.votes.hear(code, frame)
         for listen in self.listeners:
             listen(code, frame)
 
@@ -129,9 +146,17 @@ class Simulation:
 
     def started(self, process: Process) -> None:
         """A process runs."""
+        self.votes.meet(process.replica.validators)
+        if process.code in self.liars:
+            return
         self.chain.check_start(process)
         if process.replica.joiner is None:
-            self.durability.check_start(process)
+            self.durability.check_start(process, self.chain)
+
+    def emptied(self, process: Process) -> None:
+        """A damaged store was replaced by an empty one."""
+        self.durability.emptied.add(process.code)
+        self.chain.forget(process.code)
 
     def crashed(self, process: Process) -> None:
         """A process is down."""
@@ -139,19 +164,28 @@ class Simulation:
 
     def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
-        self.chain.take(process.code, blocks)
+        last = blocks[-1]
+        if last.block.header.is_last_of_epoch:
+            self.votes.meet(compute_validator_set(last.layer))
+        if process.code not in self.liars:
+            self.chain.take(process.code, blocks)
 
     def installed(self, process: Process) -> None:
         """A snapshot is the store of a process now."""
-        self.chain.skip_to(process)
+        if process.code not in self.liars:
+            self.chain.skip_to(process)
 
     def gave_up(self, process: Process, error: Exception) -> None:
         """A replica stopped by itself."""
-        refuse_stop(process, error)
+        if process.code not in self.liars:
+            refuse_stop(process, error)
 
     def heard_garbage(self, process: Process, sender: str, error: LedgerError) -> None:
-        """A frame could not be read."""
-        refuse_garbage(process, sender, error)
+        """A frame could not be read: whoever says such things is let go, as in `node.network`."""
+        if sender in self.liars:
+            self.links.hang_up(process.code, sender)
+        elif process.code not in self.liars:
+            refuse_garbage(process, sender, error)
 
     # --- phases
 
@@ -190,11 +224,11 @@ class Simulation:
 
     def audit(self) -> None:
         """Everything that can be checked at leisure."""
-        self.durability.check(self.processes, self.chain)
-        for process in self.processes:
+        self.durability.check(self.honest, self.chain)
+        for process in self.honest:
             check_store(process, self.population.first)
-        compare_stores(self.processes, self.chain)
-        whole = [process for process in self.processes if process.code not in self.chain.joined]
+        compare_stores(self.honest, self.chain)
+        whole = [process for process in self.honest if process.code not in self.chain.joined]
         check_replay(self.kernel.random.choice(whole), self.population.first)
 
     # --- by hand, for tests of a single case
@@ -215,7 +249,7 @@ class Simulation:
 
     def is_final(self, id_: Digest, processes: Sequence[Process] | None = None) -> bool:
         """Whether a transaction is final on all processes that are up."""
-        chosen = self.processes if processes is None else processes
+        chosen = self.honest if processes is None else processes
         stores = [process.replica.store for process in chosen if process.is_running]
         places = [store.find_transaction(id_) for store in stores]
         return all(
@@ -241,7 +275,7 @@ class Simulation:
         self.kernel.after(delay_us, "client", happen)
 
     def _sample(self) -> None:
-        for process in self.processes:
+        for process in self.honest:
             if process.is_running:
                 check_memory(process, self.plan.limits)
         self.kernel.after(SAMPLE_US, "sample", self._sample)
@@ -249,24 +283,29 @@ class Simulation:
     def _probe(self) -> None:
         """Every peer is handed something new, until it has taken one: it may have no room yet."""
         chain = self.population.genesis.chain
-        for process in self.processes:
+        for process in self.honest:
             if self._probes.get(process.code) not in self.durability.promises:
                 raw = self.load.make_probe(process.replica.store.height)
                 self._probes[process.code] = decode_transaction(raw, chain).id
                 self.load.submit(process, [raw])
 
     def _is_settled(self) -> bool:
-        if len(self._probes) < len(self.processes):
+        if len(self._probes) < len(self.honest):
             return False
-        stores = [process.replica.store for process in self.processes]
+        stores = [process.replica.store for process in self.honest]
         if any(store.height != stores[0].height for store in stores):
             return False
         if not all(stores[0].find_transaction(id_) for id_ in self._probes.values()):
             return False
         return all(
             not len(process.replica.mempool) and self.durability.is_settled(process)
-            for process in self.processes
+            for process in self.honest
         )
+
+    def count_double_signed(self) -> int:
+        """How many contradictions the honest peers that run have proved."""
+        running = [process.replica for process in self.honest if process.is_running]
+        return sum(replica.counters.double_signed for replica in running)
 
     def describe(self) -> str:
         """Where everybody stands."""

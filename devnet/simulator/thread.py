@@ -7,9 +7,10 @@ between has written what nobody was told.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from devnet.simulator.disk import SimulatedDisk
+from devnet.simulator.disk import DiskFailure, SimulatedDisk
 from ledger.keyvalue import Change
 
 Later = Callable[[int, str, Callable[[], None]], object]
@@ -52,7 +53,8 @@ class SimulatedDiskThread:
         """The power fails: what was just being written may have come to the disk."""
         running, self._running = self._running, None
         if running is not None and is_written:
-            running()
+            with suppress(DiskFailure):  # the process is gone: nobody is left to hear of it
+                running()
         self._writes.clear()
         self._jobs.clear()
         self._is_busy = True

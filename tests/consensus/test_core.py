@@ -13,6 +13,7 @@ from consensus.action import (
     EpochEnded,
     Fetch,
     Finalized,
+    Forked,
     Judge,
     KeyElsewhere,
     OlderEpoch,
@@ -557,6 +558,61 @@ def test_nobody_is_accused_by_a_wrong_signature() -> None:
     assert not solo.found(DoubleSigned)
     solo.hear(NOTARIZE, 3, 1, 0, C, valid=False)
     assert not solo.found(DoubleSigned)
+
+
+def test_a_certificate_tells_of_votes_that_were_not_heard() -> None:
+    solo = Solo()
+    solo.hear(NOTARIZE, 3, 1, 0, B)
+    assert not solo.found(DoubleSigned)
+    certified(solo)  # of A, by 1, 2 and 3
+    (double,) = solo.found(DoubleSigned)
+    assert double.first.signer == double.second.signer == 3
+    assert {double.first.vote.block, double.second.vote.block} == {A, B}
+
+
+# ---- rule 5a: more than f ----------------------------------------------------------------------
+
+
+def test_5a_a_rival_notarization_names_who_signed_both() -> None:
+    solo = Solo()
+    certified(solo)
+    solo.receive(1, CertificateMessage(solo.certificate(NOTARIZE, 1, 0, B)))
+    assert {double.first.signer for double in solo.found(DoubleSigned)} == {1, 2, 3}
+    assert not solo.found(Forked)
+    assert solo.core.status().view == 2
+
+
+def test_5a_a_second_finalization_of_a_view_stops_the_peer() -> None:
+    solo = Solo()
+    first = solo.certificate(FINALIZE, 1, 0, A)
+    solo.receive(1, CertificateMessage(first))
+    solo.receive(1, CertificateMessage(first))
+    assert not solo.found(Forked)
+    rival = solo.certificate(FINALIZE, 1, 0, B)
+    solo.receive(2, CertificateMessage(rival))
+    assert solo.found(Forked) == [Forked(first, rival)]
+    assert {double.first.signer for double in solo.found(DoubleSigned)} == {1, 2, 3}
+    solo.hear(NOTARIZE, 2, 2, 1, C)
+    assert solo.actions == []
+
+
+def test_5a_a_nullification_of_the_final_view_accuses_its_signers() -> None:
+    solo = Solo()
+    solo.receive(1, CertificateMessage(solo.certificate(FINALIZE, 1, 0, A)))
+    solo.receive(1, CertificateMessage(solo.certificate(NULLIFY, 1)))
+    assert {double.first.signer for double in solo.found(DoubleSigned)} == {1, 2, 3}
+
+
+def test_5a_a_forged_rival_is_nothing_and_is_checked_rarely() -> None:
+    solo = Solo()
+    solo.receive(1, CertificateMessage(solo.certificate(FINALIZE, 1, 0, A)))
+    true = solo.certificate(FINALIZE, 1, 0, B)
+    forged = Certificate(true.vote, true.signers, (*true.signatures[:2], true.signatures[0]))
+    solo.receive(2, CertificateMessage(forged))
+    solo.receive(2, CertificateMessage(true))  # within the same Δ/2
+    assert not solo.found(Forked)
+    solo.receive(3, CertificateMessage(true))
+    assert solo.found(Forked)
 
 
 # ---- rule 6: certificates travel --------------------------------------------------------------

@@ -34,6 +34,7 @@ from consensus.action import (
     EpochEnded,
     Fetch,
     Finalized,
+    Forked,
     Judge,
     KeyElsewhere,
     OlderEpoch,
@@ -433,6 +434,8 @@ class Peer:
                     self.send(int(to[-2:]), message)
             case Diverged(block, _):
                 raise Violation(f"seed {world.seed}: {self.code} diverged at {block.hex()[:8]}")
+            case Forked(held, rival):
+                raise Violation(f"seed {world.seed}: {self.code} holds {held} and hears {rival}")
             case DoubleSigned():
                 self.on_double_signed(action)
             case KeyElsewhere():

@@ -4,26 +4,30 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from consensus.vote import VoteKind
-from consensus.voting import Voting
 from devnet.cli import app
+from devnet.errors import DevnetError
+from devnet.simulator.adversaries.cast import NAMES
+from devnet.simulator.campaign import read_log, run_campaign
+from devnet.simulator.case import load_case
 from devnet.simulator.faults import Faults, draw_faults
-from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.kernel import SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.run import draw_plan, run_seed, summarize
+from devnet.simulator.sabotage import BUGS, find_bug, sabotage
+from devnet.simulator.script import DeedKind
+from devnet.simulator.shrink import name_checker, shrink
 from devnet.simulator.simulation import Plan, Simulation
 from devnet.simulator.violation import Violation
-from ledger.primitives import View
 from ledger.sealed import SealedBlock
-from node.journal import Journal
-from node.outbox import Outbox
 
 SEED = 15  # crashes, lost and reordered messages, skewed clocks, observers, epochs
+QUICKLY_FOUND = ("finalize-all", "weak-quorum", "any-certificate", "forget-journal")
 _DIGEST = "from devnet.simulator.run import run_seed; print(run_seed(%d).digest)"
 
 
@@ -45,19 +49,22 @@ def test_a_seed_replays_exactly_whatever_the_hash_seed() -> None:
 def test_seeds_cover_every_fault() -> None:
     drawn = [draw_plan(seed) for seed in range(200)]
     names = {name for plan in drawn for name in plan.faults.describe()}
-    assert len(names) == 18
+    assert len(names) == 21
+    assert {habit for plan in drawn for part in plan.cast for habit in part.habits} == set(NAMES)
+    assert all(len(plan.cast) <= (plan.n - 1) // 3 for plan in drawn)
+    assert {deed.kind for plan in drawn for deed in plan.script} == set(DeedKind)
     assert any(not plan.faults.describe() for plan in drawn)
     assert {plan.n for plan in drawn} == {4, 5, 7}
     assert {plan.observers for plan in drawn} == {0, 1, 2}
-    assert sum(plan.is_real for plan in drawn) == 20
+    assert sum(plan.is_real for plan in drawn) == 10
 
 
 def test_faults_are_those_of_the_seed() -> None:
     assert draw_plan(3).faults == draw_plan(3).faults
-    weather = Faults(loss=0.5, crash_rate=0.1).make_weather()
+    weather = Faults(loss=0.5, busy_us=7).make_weather()
     assert weather.loss == 0.5
     weather.heal()
-    assert (weather.loss, weather.crash_rate) == (0.0, 0.0)
+    assert (weather.loss, weather.busy_us) == (0.0, 0)
     assert draw_faults.__doc__
 
 
@@ -94,44 +101,58 @@ def test_a_changed_record_is_found() -> None:
         simulation.audit()
 
 
-def speak_at_once(patch: pytest.MonkeyPatch) -> None:
-    """Votes leave before they are on the disk."""
-    patch.setattr(Outbox, "say", lambda _, speak: speak())
+@pytest.mark.parametrize("name", QUICKLY_FOUND)
+def test_what_is_broken_on_purpose_is_found(name: str) -> None:
+    found = find_bug(name, range(40), lambda _: None)
+    assert found.report is not None
+    assert run_seed(found.report.seed).is_well
 
 
-def vote_both_ways(patch: pytest.MonkeyPatch) -> None:
-    """A finalize after one's own nullify."""
-
-    def may_say(self: Voting, kind: VoteKind, view: View) -> bool:
-        return self.find(kind, view) is None
-
-    patch.setattr(Voting, "may_say", may_say)
+def test_every_bug_breaks_something_that_is_there() -> None:
+    assert len(BUGS) >= 10
+    for bug in BUGS.values():
+        assert bug.name in vars(bug.owner)
+        assert vars(bug.owner)[bug.name] is not bug.wrong
 
 
-def forget_promises(patch: pytest.MonkeyPatch) -> None:
-    """Accepted transactions are not written."""
-    patch.setattr(Journal, "compose_accepted", lambda *_: (b"nothing", b""))
+def test_a_failing_seed_is_made_small_and_fails_again(tmp_path: Path) -> None:
+    with sabotage("speak-first"):
+        found = find_bug("speak-first", range(40), lambda _: None)
+        assert found.report is not None
+        seed, told = found.report.seed, []
+        plan = draw_plan(seed)
+        case = shrink(seed, plan, found.report.violation, lambda trials, _: told.append(trials))
+        assert told == sorted(told)
+        assert len(case.plan.script) < max(2, len(plan.script))
+        path = tmp_path / "case.json"
+        case.save(path)
+        assert load_case(path) == case
+        first, second = (run_seed(seed, load_case(path).plan) for _ in range(2))
+    assert first.digest == second.digest
+    assert first.violation == second.violation
+    assert name_checker(first.violation) == name_checker(found.report.violation)
+    assert run_seed(seed, case.plan).is_well
 
 
-def forget_votes(patch: pytest.MonkeyPatch) -> None:
-    """A restarted validator does not read its journal."""
-    patch.setattr(Journal, "list_records", lambda _: [])
+def test_a_case_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "case.json"
+    for text in ("", "[]", "{}", '{"format": 9}'):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DevnetError):
+            load_case(path)
 
 
-@pytest.mark.parametrize("break_it", [speak_at_once, vote_both_ways, forget_promises, forget_votes])
-def test_what_is_broken_on_purpose_is_found(
-    break_it: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_it(monkeypatch)
-    rough = Faults(
-        delay_us=(200, 20 * MS),
-        fsync_us=(1 * MS, 100 * MS),
-        crash_rate=0.004,
-        crash_every_us=1 * SECOND,
-        max_down=4,
-    )
-    plan = Plan(faults=rough, fire_us=5 * SECOND)
-    assert any(not run_seed(seed, plan).is_well for seed in range(40))
+def test_a_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
+    log = tmp_path / "campaign.jsonl"
+    first = list(run_campaign(range(8, 10), 1, log))
+    log.write_bytes(log.read_bytes() + b'{"seed": 10, "cut')
+    again = list(run_campaign(range(8, 11), 2, log))
+    assert again[:2] == first
+    assert [report.seed for report in again] == [8, 9, 10]
+    assert list(read_log(log).values()) == again
+    log.write_bytes(b"{}\n")
+    with pytest.raises(DevnetError, match="log"):
+        read_log(log)
 
 
 def test_reports_add_up() -> None:
@@ -144,7 +165,7 @@ def test_reports_add_up() -> None:
 
 def test_the_command_prints_figures_and_traces() -> None:
     runner = CliRunner()
-    table = runner.invoke(app, ["sim", "--seeds", "2", "--first", "8"])
+    table = runner.invoke(app, ["sim", "--seeds", "2", "--first", "8", "--jobs", "1"])
     assert table.exit_code == 0, table.output
     assert "violations" in table.output
     machine = runner.invoke(app, ["sim", "--seed", "9", "--json"])

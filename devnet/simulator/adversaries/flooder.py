@@ -1,0 +1,93 @@
+"""Fills every buffer that others have: votes, transactions, requests, all within what is read."""
+
+from consensus.message import Ask, Inquiry, VoteMessage
+from consensus.tally import VIEWS_AHEAD
+from consensus.vote import VoteKind
+from devnet.simulator.adversaries.habit import Habit, make_frame
+from ledger.codec import Value
+from ledger.crypto import Domain, Purpose
+from ledger.primitives import Digest, View
+from ledger.transaction import compose_body, sign_body
+from node.frames import (
+    Frame,
+    Hello,
+    Transactions,
+    WantBlock,
+    WantRange,
+    WantTransactions,
+)
+
+BURST = 12
+TRANSACTIONS = 30
+
+
+class Flooder(Habit):
+    """A burst of something every time."""
+
+    def act(self) -> None:
+        """Whatever costs the others most."""
+        peers = self.liar.list_peers()
+        if not peers:
+            return
+        make = self.random.choice(
+            (self._make_votes, self._make_transactions, self._make_requests, self._make_talk)
+        )
+        to = peers if self.random.random() < 0.3 else [self.random.choice(peers)]
+        for frame in make():
+            self.liar.tell(to, frame)
+
+    def _make_votes(self) -> list[Frame]:
+        """For blocks that do not exist, in views that have not begun."""
+        frames: list[Frame] = []
+        view = self.liar.replica.core.view
+        for _ in range(BURST):
+            ahead = view + self.random.randint(0, VIEWS_AHEAD + 2)
+            kind = self.random.choice((VoteKind.NOTARIZE, VoteKind.FINALIZE))
+            block = Digest(self.random.randbytes(32))
+            signed = self.liar.make_vote(kind, ahead, max(0, ahead - 2), block)
+            if signed is not None:
+                frames.append(make_frame(VoteMessage(signed)))
+        return frames
+
+    def _make_transactions(self) -> list[Frame]:
+        """Well formed; half of them by nobody, half with a signature of somebody else."""
+        replica = self.liar.replica
+        key = self.liar.voter_keys[0]
+        domain = Domain(Purpose.TRANSACTION, replica.genesis.hash)
+        data: dict[str, Value] = {
+            "amount_micro_yuan": 1,
+            "reference": "flood",
+            "to": self.liar.code,
+        }
+        raws = []
+        for _ in range(TRANSACTIONS):
+            signer = self.random.choice((self.liar.code, "U5201000100A0010000000C1"))
+            body = compose_body(
+                replica.genesis.chain,
+                "settlement.pay",
+                data,
+                [signer],
+                replica.store.height + 50,
+                self.random.randbytes(16),
+            )
+            raws.append(sign_body(body, domain, [key]))
+        return [Transactions(tuple(raws))]
+
+    def _make_requests(self) -> list[Frame]:
+        """What makes others read their disks."""
+        height = self.liar.replica.store.height
+        first = self.random.randint(1, height + 1)
+        frames: list[Frame] = [WantRange(first, first + 255) for _ in range(3)]
+        frames += [WantBlock(Digest(self.random.randbytes(32))) for _ in range(BURST)]
+        hashes = tuple(Digest(self.random.randbytes(32)) for _ in range(BURST))
+        return [*frames, WantTransactions(hashes)]
+
+    def _make_talk(self) -> list[Frame]:
+        """Questions of consensus without end, and heights out of the air."""
+        epoch = self.liar.replica.core.status().epoch
+        views = tuple(View(view) for view in range(1, 65))
+        frames: list[Frame] = [make_frame(Ask(epoch, True, views)) for _ in range(BURST)]
+        frames += [make_frame(Inquiry(epoch, self.random.randrange(1 << 40))) for _ in range(BURST)]
+        genesis = self.liar.replica.genesis.hash
+        height = self.random.randrange(1 << 62)
+        return [*frames, Hello(1, genesis, self.liar.code, height, self.liar.wall_ms())]

@@ -1,0 +1,67 @@
+"""Serves wrong history: absurd heights, altered blocks, ranges without proof, false reports."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from consensus.message import Report
+from devnet.simulator.adversaries.habit import Habit, Said, make_frame, read_consensus
+from node.frames import BlockBody, Frame, Hello, Range, Transactions
+
+ABSURD_HEIGHT = (1 << 60) + 7
+
+
+class LyingSyncer(Habit):
+    """Whoever catches up from it learns nothing true."""
+
+    def say(self, to: Sequence[str], frame: Frame) -> Iterable[Said]:
+        """Something near what was asked for."""
+        match frame:
+            case Hello():
+                return [(to, replace(frame, height=ABSURD_HEIGHT))]
+            case Range():
+                return self._answer(to, self._alter_range(frame))
+            case BlockBody():
+                return [(to, self._alter_body(frame))]
+            case Transactions(raws):
+                return [(to, Transactions(tuple(map(self._alter, raws))))]
+            case _:
+                message = read_consensus(frame)
+                if isinstance(message, Report):
+                    lie = Report(message.epoch, message.incarnation, (), ())
+                    return [(to, make_frame(lie))]
+                return [(to, frame)]
+
+    def _answer(self, to: Sequence[str], frame: Range | None) -> list[Said]:
+        return [] if frame is None else [(to, frame)]
+
+    def _alter_range(self, range_: Range) -> Range | None:
+        """None: no answer at all."""
+        if not range_.blocks:
+            return range_
+        match self.random.randrange(6):
+            case 0:
+                return None
+            case 1:
+                return replace(range_, finalization=self._alter(range_.finalization))
+            case 2:
+                return replace(range_, blocks=range_.blocks[:-1], headers=())
+            case 3:
+                return replace(range_, blocks=range_.blocks[1:])
+            case 4:
+                return Range((), b"")
+            case _:
+                at = self.random.randrange(len(range_.blocks))
+                blocks = list(range_.blocks)
+                blocks[at] = self._alter_body(blocks[at])
+                return replace(range_, blocks=tuple(blocks))
+
+    def _alter_body(self, body: BlockBody) -> BlockBody:
+        if body.raws and self.random.random() < 0.5:
+            return replace(body, raws=(self._alter(body.raws[0]), *body.raws[1:]))
+        return replace(body, header=self._alter(body.header))
+
+    def _alter(self, data: bytes) -> bytes:
+        if not data:
+            return b"\x00"
+        at = self.random.randrange(len(data))
+        return data[:at] + bytes((data[at] ^ 1 << self.random.randrange(8),)) + data[at + 1 :]

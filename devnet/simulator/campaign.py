@@ -1,0 +1,61 @@
+"""Many seeds: on several processors, with a log that a later campaign goes on from."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from devnet.errors import DevnetError
+from devnet.simulator.run import Report, run_seed
+
+MOST_WAITING = 4  # seeds for each processor that are handed out ahead
+
+
+def run_campaign(seeds: Sequence[int], jobs: int, log: Path | None = None) -> Iterator[Report]:
+    """The reports of all seeds, as they come; those that the log has are not run again."""
+    known = {} if log is None else read_log(log)
+    done = [known[seed] for seed in seeds if seed in known]
+    yield from done
+    for report in _run_all([seed for seed in seeds if seed not in known], jobs):
+        if log is not None:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(report.as_json()) + "\n")
+        yield report
+
+
+def read_log(path: Path) -> dict[int, Report]:
+    """The reports of a campaign's log by seed; a last line that was cut off is dropped."""
+    if not path.exists():
+        return {}
+    lines = path.read_bytes().split(b"\n")
+    reports: dict[int, Report] = {}
+    for line in lines[:-1]:
+        try:
+            report = Report.from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DevnetError(f"{path} is not a campaign's log of this version: {error}") from None
+        reports[report.seed] = report
+    if lines[-1]:
+        path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
+    return reports
+
+
+def _run_all(seeds: Sequence[int], jobs: int) -> Iterator[Report]:
+    if jobs == 1:
+        yield from map(run_seed, seeds)
+        return
+    with ProcessPoolExecutor(jobs, initializer=_be_quiet) as pool:
+        ahead = jobs * MOST_WAITING
+        waiting = deque(pool.submit(run_seed, seed) for seed in seeds[:ahead])
+        for seed in seeds[ahead:]:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(run_seed, seed))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _be_quiet() -> None:
+    """What goes wrong in a run is meant to: the peers' own warnings would hide what was found."""
+    logging.disable(logging.CRITICAL)
