@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import plyvel
 
 from ledger.errors import DiskError, StoreError
+from ledger.torn import cut_torn_end
 
 Change = tuple[bytes, bytes | None]  # None deletes
 
@@ -79,7 +80,8 @@ def _explain(error: plyvel.Error) -> str:
 class LevelDb:
     """LevelDB through plyvel, uncompressed (docs/adr: compression was the largest single cost).
 
-    What fails raises DiskError. With `must_exist` a folder without a database is refused instead of
+    What fails raises DiskError. `torn_bytes` at the end of the log were never synced, and were cut
+    off when it was opened. With `must_exist` a folder without a database is refused instead of
     getting one.
     """
 
@@ -88,21 +90,32 @@ class LevelDb:
     ) -> None:
         self._source = _Source(path)
         self._failure: DiskError | None = None
+        self.torn_bytes = 0
         if must_exist and not path.joinpath("CURRENT").is_file():
             raise StoreError(f"there is no database in {path}")
         path.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = plyvel.DB(
-                str(path),
-                create_if_missing=not must_exist,
-                compression=None,
-                write_buffer_size=write_buffer_bytes,
-                bloom_filter_bits=10,
-                max_open_files=256,
-                paranoid_checks=True,
-            )
+            self._db = self._open(path, write_buffer_bytes, not must_exist)
         except plyvel.Error as error:
             raise StoreError(f"cannot open the database {path}: {_explain(error)}") from None
+
+    def _open(self, path: Path, write_buffer_bytes: int, may_create: bool) -> Any:
+        """Open it, without the end of its log if the power took that."""
+        options = {
+            "create_if_missing": may_create,
+            "compression": None,
+            "write_buffer_size": write_buffer_bytes,
+            "bloom_filter_bits": 10,
+            "max_open_files": 256,
+            "paranoid_checks": True,
+        }
+        try:
+            return plyvel.DB(str(path), **options)
+        except plyvel.CorruptionError:
+            self.torn_bytes = cut_torn_end(path)
+            if not self.torn_bytes:
+                raise
+            return plyvel.DB(str(path), **options)
 
     def watch(self, failed: Failed) -> None:
         """Tell of every failure: a peer must not go on where a reader only says that it failed."""

@@ -175,8 +175,14 @@ class PeerProcess:
         def failed(error: DiskError) -> None:
             loop.call_soon_threadsafe(self._fail, error)
 
-        for disk in (self._store_disk, self._journal_disk):
+        for name, disk in (("store", self._store_disk), ("journal", self._journal_disk)):
             disk.watch(failed)
+            if disk.torn_bytes:
+                _log.warning(
+                    "%d bytes at the end of the log of the %s were never synced, and were cut off",
+                    disk.torn_bytes,
+                    name,
+                )
 
     def _make_api(self) -> ApiServer:
         config = self._config
