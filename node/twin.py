@@ -30,8 +30,9 @@ class TwinWatch:
 
     def __init__(self, code: str, now_ms: int, last: Header) -> None:
         self._code = code
-        self._began_ms = now_ms
-        self._silent_ms: int | None = now_ms  # since when this peer has not voted
+        # A clock that is slow does not make what the store had at the start look young.
+        self._began_ms = max(now_ms, last.time_ms)
+        self._silent_ms: int | None = self._began_ms  # since when this peer has not voted
         self._last = last
         self._replaced_ms: dict[str, int] = {}
 
@@ -56,7 +57,7 @@ class TwinWatch:
         if is_voting:
             self._silent_ms = None
         elif self._silent_ms is None:
-            self._silent_ms = now_ms
+            self._silent_ms = max(now_ms, self._last.time_ms)
         found = None
         for sealed in blocks:
             header, parent = sealed.block.header, self._last

@@ -239,6 +239,15 @@ def test_who_stopped_voting_counts_from_then() -> None:
     assert found.find_foreign(blocks[2:], False, True, silent_ms) is not None
 
 
+@pytest.mark.parametrize("slow_ms", [0, 60_000])
+def test_a_slow_clock_makes_nothing_young_that_the_store_had(slow_ms: int) -> None:
+    found, stage = watch(Stage().population.regions[0], -slow_ms)
+    blocks = final_blocks(stage, (1, MARGIN_MS))
+    assert found.find_foreign(blocks[:1], False, True, 0) is None
+    assert not found.is_fresh(blocks[1].block.header)
+    assert found.find_foreign(blocks[1:], False, True, 0) is None
+
+
 def test_another_proposer_is_nobody_of_ours() -> None:
     found, stage = watch(Stage().population.regions[3])
     blocks = final_blocks(stage, (MARGIN_MS + 1, MARGIN_MS + 2))
