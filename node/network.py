@@ -66,7 +66,7 @@ from node.tls import RemotePeer, identify_peer, make_client_context, make_server
 _log = logging.getLogger("suanlian.network")
 
 FIRST_BACKOFF_S = 0.1
-MAX_BACKOFF_S = 10.0
+MAX_BACKOFF_S = 2.0
 STEADY_S = 5.0
 REFRESH_S = 1.0
 HELLO_S = 5.0
