@@ -256,6 +256,7 @@ def _register() -> None:
         "model": "devnet.model_cli",
         "bench": "devnet.bench_cli",
         "chaos": "devnet.chaos_cli",
+        "join": "devnet.join_cli",
         "selection": "devnet.selection_cli",
         "trace": "devnet.trace_cli",
     }

@@ -165,7 +165,7 @@ class Scene:
         try:
             record = self.client(at).get_record("account", code)
         except Rejected as error:
-            if error.code == "not-found":
+            if error.code in ("not-found", "pruned"):
                 return 0
             raise
         return int(record["value"]["balance"])

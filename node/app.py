@@ -12,13 +12,16 @@ import secrets
 import signal
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
+from ledger import install
 from ledger.errors import DiskError
 from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
+from ledger.memory import Memory
 from ledger.sealed import SealedBlock
 from ledger.store import Store
 from node.api.limits import Limits as ApiLimits
@@ -28,11 +31,12 @@ from node.config import Config, Credentials, load_credentials, load_genesis, par
 from node.control import Control
 from node.disk import DiskState, DiskThread
 from node.driver import AsyncPorts
-from node.errors import NodeError
+from node.errors import NodeError, Restart
 from node.failstop import Fail, watch_loop
 from node.genesis_block import compute_genesis_block
 from node.identity import Identity
 from node.journal import Journal, adopt
+from node.link import Traffic
 from node.mempool import MempoolLimits
 from node.metrics import Metrics
 from node.network import Network
@@ -58,34 +62,71 @@ def run_peer(config: Config, wall_ms: WallClock = read_wall_ms) -> int:
 async def _run(
     config: Config, genesis: Genesis, credentials: Credentials, wall_ms: WallClock
 ) -> int:
-    stopped = asyncio.Event()
-    failures: list[Exception] = []
-
-    def fail(error: Exception) -> None:
-        if not failures:
-            failures.append(error)
-        stopped.set()
-
-    loop = asyncio.get_running_loop()
-    watch_loop(loop, fail)
+    """Run a peer, anew whenever it wants to go on in another way."""
+    ended = _End()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    process = PeerProcess(config, genesis, credentials, fail, wall_ms)
-    await process.start()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-    await stopped.wait()
-    if not failures:
+        asyncio.get_running_loop().add_signal_handler(number, ended.by_signal)
+    way, traffic = Way(may_join=config.store.snapshot), Traffic()
+    while True:
+        watch_loop(asyncio.get_running_loop(), ended.fail)
+        process = PeerProcess(config, genesis, credentials, ended.fail, wall_ms, way, traffic)
+        await process.start()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
+        error = await ended.wait()
+        if not isinstance(error, Restart):
+            break
+        _log.info("%s", error)
+        await process.stop()
+        way = Way(joins=error.joins)
+        ended.error = None
+    if error is None:
         await process.stop()
     else:
-        _log.error("stopping: %s", describe_failure(failures[0]))
+        _log.error("stopping: %s", describe_failure(error))
         await _stop_failed(process)
         # The last line says why, whatever the stop had to say.
-        _log.critical("stopped: %s", describe_failure(failures[0]))
-    if not failures:
+        _log.critical("stopped: %s", describe_failure(error))
+    if error is None:
         return 0
-    return failures[0].exit_code if isinstance(failures[0], NodeError) else 1
+    return error.exit_code if isinstance(error, NodeError) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a peer begins: whether it joins by a snapshot, or may come to do so."""
+
+    joins: bool = False
+    may_join: bool = False
+
+
+class _End:
+    """Why a peer is to end: an error, or a signal."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self._has_signal = False
+        self._changed = asyncio.Event()
+
+    def fail(self, error: Exception) -> None:
+        """Something failed; the first failure counts, and more than a wish to begin anew."""
+        if self.error is None or isinstance(self.error, Restart):
+            self.error = error
+        self._changed.set()
+
+    def by_signal(self) -> None:
+        """The operator wants it."""
+        self._has_signal = True
+        self._changed.set()
+
+    async def wait(self) -> Exception | None:
+        """Until one of both; None for a signal."""
+        while self.error is None and not self._has_signal:
+            self._changed.clear()
+            await self._changed.wait()
+        return None if self._has_signal and isinstance(self.error, Restart | None) else self.error
 
 
 async def _stop_failed(process: "PeerProcess") -> None:
@@ -113,6 +154,8 @@ class PeerProcess:
         credentials: Credentials,
         fail: Fail,
         wall_ms: WallClock,
+        way: Way,
+        traffic: Traffic,
     ) -> None:
         self._config = config
         self._wall_ms = wall_ms
@@ -120,7 +163,10 @@ class PeerProcess:
         self._on_failure = fail
         self._store_disk = LevelDb(config.data_dir / "store")
         self._journal_disk = LevelDb(config.data_dir / "journal")
-        self.store = Store(self._store_disk, compute_genesis_block(genesis))
+        joins = self._find_way(way)
+        # While a snapshot is on its way to the disk, all that this peer knows is the genesis.
+        disk = Memory() if joins else self._store_disk
+        self.store = Store(disk, compute_genesis_block(genesis))
         held = [key.public for key in credentials.validator_keys]
         if not adopt(self._journal_disk, self._store_disk, secrets.token_bytes(16), held):
             _log.error(
@@ -143,8 +189,12 @@ class PeerProcess:
                 config.limits.signer_transactions,
             ),
             on_final=self._blocks_are_final,
+            may_join=way.may_join,
+            installing=self._store_disk if joins else None,
         )
-        self.network = Network(config, genesis, self.store, self.replica, self._fail, wall_ms)
+        self.network = Network(
+            config, genesis, self.store, self.replica, self._fail, wall_ms, traffic
+        )
         self._ports.network = self.network
         self._pruning = Pruning(self.store, self._ports, config.store.keep_blocks)
 
@@ -156,6 +206,15 @@ class PeerProcess:
         self.peer = RunningPeer(self.replica, self.network, metrics, read_disk)
         self.api = self._make_api()
         self._control = Control(config.data_dir, genesis, self._store_disk.snapshot)
+
+    def _find_way(self, way: Way) -> bool:
+        """Whether this peer joins by a snapshot; one that is not wanted any more is forgotten."""
+        has_begun = install.is_installing(self._store_disk)
+        if has_begun and not self._config.store.snapshot:
+            _log.warning("a snapshot is here in part, and store.snapshot is false: forgetting it")
+            install.wipe(self._store_disk)
+            return False
+        return way.joins or has_begun
 
     def _fail(self, error: Exception) -> None:
         """The replica hears, says and decides nothing any more; then the process ends."""
@@ -226,7 +285,7 @@ class PeerProcess:
         await self._verifier.close()
         await self._disk.close()
         self._journal_disk.close()
-        self.store.close()
+        self._store_disk.close()
         _log.info("stopped at block %d", self.store.height)
 
 

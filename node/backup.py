@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ledger import schema
 from ledger.block import compute_header_hash, decode_header
 from ledger.genesis import Genesis
+from ledger.install import is_installing
 from ledger.keyvalue import LevelDb, Readable
 from ledger.store import read_height
 from node.errors import NodeError
@@ -107,6 +108,8 @@ def check_target(target: Path) -> None:
 def write_backup(view: Readable, genesis: Genesis, target: Path, progress: Progress) -> Manifest:
     """Write what a snapshot of a store's disk has; raises BackupError, DiskError or OSError."""
     check_target(target)
+    if is_installing(view):
+        raise BackupError("this peer is joining by a snapshot: it has no store yet")
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     try:

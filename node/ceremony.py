@@ -44,7 +44,16 @@ from ledger.genesis import (
 )
 from ledger.primitives import Code, Digest, TimeMs
 from ledger.x509 import parse_certificate
-from node.config import FILE_NAME, Config, Http, Keys, Listen, compose_config, is_loopback
+from node.config import (
+    FILE_NAME,
+    Config,
+    Http,
+    Keys,
+    Listen,
+    Storage,
+    compose_config,
+    is_loopback,
+)
 from node.enrolment import (
     NODE_CLASSES,
     VALIDITY_DAYS,
@@ -332,6 +341,8 @@ def make_config(member: Member, genesis_hash: Digest) -> Config:
         listen=Listen(peer=member.spec.profile.peer_endpoint, http=url.netloc),
         keys=Keys(validator_keys=(Path("keys/validator.key"),) if member.keys.validator else ()),
         http=Http(plain=not is_loopback(url.hostname)),
+        # The national node is an archive: it has every block.
+        store=Storage(snapshot=member.code[0] != "N"),
     )
 
 

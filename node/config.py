@@ -238,6 +238,12 @@ class Storage(_Section):
         ge=0,
         description="blocks whose transactions and states stay; 0 keeps all, as an archive does",
     )
+    snapshot: bool = Field(
+        default=True,
+        strict=True,
+        description="an empty peer far behind takes the state from others, proved; false: it "
+        "executes the whole chain, as an archive must",
+    )
 
 
 class Config(_Section):

@@ -60,6 +60,19 @@ def _check_end(status: Document) -> Iterator[Finding]:
         yield Finding("stopping", "this peer is stopping", "see its last log line", is_stuck=True)
 
 
+def _check_joining(status: Document) -> Iterator[Finding]:
+    joining = status["joining"]
+    if joining:
+        yield Finding(
+            "joining",
+            f"joining by a snapshot: {joining['phase']}, {joining['missing']} of "
+            f"{joining['pieces']} pieces are missing",
+            "wait; those named sent wrong pieces and are asked no more",
+            is_stuck=True,
+            who=list(joining["dropped"]),
+        )
+
+
 def _check_reach(status: Document) -> Iterator[Finding]:
     reach = status["reach"]
     missing: Mapping[str, str] = reach["missing"]
@@ -297,6 +310,7 @@ def _check_evidence(status: Document) -> Iterator[Finding]:
 
 _EXAMINATIONS: Final[tuple[Callable[[Document], Iterator[Finding]], ...]] = (
     _check_end,
+    _check_joining,
     _check_voice,
     _check_reach,
     _check_disk,

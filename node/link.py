@@ -40,6 +40,14 @@ class LinkLimits:
     silence_s: float = 30.0
 
 
+@dataclass(slots=True)
+class Traffic:
+    """Bytes of frames over all connections of a peer."""
+
+    received: int = 0
+    sent: int = 0
+
+
 class Link:
     """A connection that is past its handshake; `code` is who the certificate names."""
 
@@ -49,10 +57,10 @@ class Link:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         limits: LinkLimits,
+        traffic: Traffic,
     ) -> None:
         self.code = code
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self._traffic = traffic
         self.is_closed = False
         self._reader = reader
         self._writer = writer
@@ -72,14 +80,14 @@ class Link:
         async with asyncio.timeout(self._limits.silence_s):
             size = await self._read_size(limit)
             data = await self._reader.readexactly(size)
-        self.bytes_in += size + 4
+        self._traffic.received += size + 4
         return _decode(data)
 
     async def read_small(self, most: int) -> Frame | None:
         """The next frame, None for one of more than `most` bytes, which is read past."""
         async with asyncio.timeout(self._limits.silence_s):
             size = await self._read_size(self._limits.max_frame_bytes)
-            self.bytes_in += size + 4
+            self._traffic.received += size + 4
             if size <= most:
                 return _decode(await self._reader.readexactly(size))
             while size:
@@ -125,7 +133,7 @@ class Link:
             self._wake.clear()
             while (self._frames or self._raws) and not self.is_closed:
                 data = self._take_frames() if self._frames else self._take_batch()
-                self.bytes_out += len(data)
+                self._traffic.sent += len(data)
                 self._writer.write(data)
                 await self._writer.drain()
 

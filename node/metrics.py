@@ -121,6 +121,8 @@ class _Parts(Collector):
                 "Transactions that would have broken an invariant",
                 counters.broken_invariants,
             ),
+            ("suanlian_received_bytes", "Bytes of other peers' frames", network.traffic.received),
+            ("suanlian_sent_bytes", "Bytes of frames to others", network.traffic.sent),
             ("suanlian_epoch_changes", "Epochs begun", counters.epoch_changes),
         ):
             metrics.append(CounterMetricFamily(name, text, value))

@@ -59,7 +59,7 @@ from node.frames import (
     encode_frame,
 )
 from node.greeting import check_hello, compose_hello
-from node.link import Link, LinkLimits, describe_garbage
+from node.link import Link, LinkLimits, Traffic, describe_garbage
 from node.roots import Roots
 from node.tls import RemotePeer, identify_peer, make_client_context, make_server_context
 
@@ -85,7 +85,9 @@ class Network:
         listener: Listener,
         fail: Fail,
         wall_ms: WallClock,
+        traffic: Traffic | None = None,
     ) -> None:
+        self.traffic = traffic or Traffic()
         self._config = config
         self._wall_ms = wall_ms
         self._genesis = genesis
@@ -330,7 +332,7 @@ class Network:
     ) -> None:
         """Say hello, then carry frames until the connection ends."""
         remote = identify_peer(writer.get_extra_info("ssl_object"), self._find_peer_key)
-        link = Link(remote.code, reader, writer, self._limits)
+        link = Link(remote.code, reader, writer, self._limits, self.traffic)
         writing = asyncio.create_task(self._write(link), name=f"write {remote.code}")
         watch_task(writing, self._fail)
         try:

@@ -48,6 +48,11 @@ class RunningPeer:
         self._submissions: set[asyncio.Future[list[Status | Refused]]] = set()
         self.is_stopping = False
 
+    @property
+    def is_joining(self) -> bool:
+        """Whether a snapshot is on its way here, and nothing but the genesis is known."""
+        return self._replica.joiner is not None
+
     def end_waits(self) -> None:
         """This peer stops, or has failed: nobody waits any more for what may not come."""
         self.is_stopping = True

@@ -49,6 +49,11 @@ class Peer(Protocol):
     code: str
     store: Store
 
+    @property
+    def is_joining(self) -> bool:
+        """Whether this peer joins by a snapshot, and has no state to show yet."""
+        ...
+
     async def submit(self, raws: Sequence[bytes]) -> list[Status | Refused]:
         """Take signed transactions; each answer stands at its transaction's place.
 

@@ -68,6 +68,7 @@ def describe_peer(
             "goal": str(_find_goal(replica, network)),
             "epoch": str(replica.attendance.find_epoch(replica.voters, replica.validators.f)),
         },
+        "joining": {} if replica.joiner is None else replica.joiner.describe(),
         "certificates": _describe_certificates(replica),
         "disk": {} if disk is None else _describe_disk(disk),
         "evidence": {

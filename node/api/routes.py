@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from node.api.context import CONTEXT
 from node.api.limits import MAX_PATH_CHARACTERS
 from node.api.parameters import Parameter, Schema
 from node.api.problems import Problem
@@ -41,6 +42,8 @@ class Route:
         handler = self.handler
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            if self.tag != "peer" and request.app[CONTEXT].peer.is_joining:
+                raise Problem("not-ready", "this peer is joining by a snapshot: ask another one")
             url = request.rel_url
             if len(request.raw_path) > MAX_PATH_CHARACTERS:
                 raise Problem("bad-request", f"the path has over {MAX_PATH_CHARACTERS} characters")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ledger.floor import Floor
 from ledger.transaction import Transaction
 from node.api.context import CONTEXT, Context, answer, answer_text, dump, get_client
 from node.api.parameters import ID, TIMEOUT, WAIT
@@ -58,7 +59,7 @@ async def get_transaction(request: web.Request) -> web.Response:
         with context.waiters.hold(get_client(request)):
             status = await context.peer.wait(id_, seconds)
     if status is None:
-        raise Problem("not-found", "this peer knows no transaction of this id")
+        raise _miss(context.peer.store.floor)
     if status.phase is Phase.FINAL and not status.code:
         raise Problem(
             "pruned",
@@ -67,6 +68,17 @@ async def get_transaction(request: web.Request) -> web.Response:
         )
     shown = show_status(status)
     return answer(shown | _describe(context, status))
+
+
+def _miss(floor: Floor) -> Problem:
+    """Nothing is known of an id; a peer that joined by a snapshot does not know the oldest ones."""
+    if floor.index > 1:
+        return Problem(
+            "pruned",
+            f"this peer knows no transaction of this id, and none of blocks below {floor.results}: "
+            "it joined by a snapshot",
+        )
+    return Problem("not-found", "this peer knows no transaction of this id")
 
 
 def _read_wait(request: web.Request) -> float | None:

@@ -37,6 +37,7 @@ WELL: dict[str, Any] = {
     "reach": {"validators": "4", "quorum": "3", "of": "4", "missing": {}, "through_others": False},
     "clock_offset_ms": "3",
     "sync": {"running": False, "goal": "1000", "epoch": "3"},
+    "joining": {},
     "certificates": {
         "expire_ms": {code: str(NOW_MS + 300 * DAY_MS) for code in CODES},
         "quorum_ms": str(NOW_MS + 300 * DAY_MS),
@@ -72,6 +73,20 @@ MISSING = {"R-three": str(NOW_MS - 60_000), "R-four": str(NOW_MS - 90_000)}
 SILENT = {"votes": False}
 CASES: dict[str, tuple[dict[str, Any], bool, int | None, list[str]]] = {
     "stopping": ({"stopping": True}, True, None, []),
+    "joining": (
+        {
+            "joining": {
+                "phase": "fetching the state",
+                "height": "640",
+                "pieces": "90",
+                "missing": "12",
+                "dropped": {"R-two": "a wrong part"},
+            }
+        },
+        True,
+        None,
+        ["R-two"],
+    ),
     "quorum-out-of-reach": (
         {"reach/validators": "2", "reach/missing": MISSING},
         True,

@@ -8,6 +8,19 @@ from ledger import codec
 from ledger.block import MAX_BLOCK_TRANSACTIONS
 from ledger.codec import Value
 from ledger.errors import EncodingError, FormatError, LedgerError
+from ledger.snapshot import (
+    CHUNK_HEADERS,
+    CHUNK_SLOTS,
+    DIGEST,
+    MAX_CHUNKS,
+    MAX_PART,
+    Body,
+    BodyPart,
+    HeaderPart,
+    Manifest,
+    ResultPart,
+    StatePart,
+)
 from node import frames
 from node.frames import (
     BlockBody,
@@ -23,6 +36,17 @@ from node.frames import (
     decode_frame,
     encode_frame,
 )
+from node.snapshot_frames import (
+    MAX_EPOCHS,
+    Ended,
+    EpochEnds,
+    Offer,
+    PartKind,
+    WantEpochs,
+    WantPart,
+    WantSnapshot,
+)
+from tests.node import vectors
 from tests.node.stage import digest
 
 BODY = BlockBody(b"header", (b"one", b"two"), b"certificate")
@@ -38,6 +62,19 @@ ALL: tuple[Frame, ...] = (
     Range((BODY, BODY), b"finalization"),
     Range((), b""),
     Notice("code", "a sentence"),
+    WantSnapshot(),
+    Offer(None),
+    Offer(Manifest(b"header", 300, bytes(64), bytes(32)), b"finalization"),
+    WantEpochs(0),
+    EpochEnds(3, (Ended(b"header", b"finalization", b"validators"),)),
+    EpochEnds(3, ()),
+    WantPart(64, PartKind.STATE, 1, 1, 17),
+    WantPart(64, PartKind.BODIES, 33, 64),
+    StatePart(64, 1, bytes(32), ((b"key", b"envelope"), (b"", b"other")), bytes(64)),
+    StatePart(64, 1, b"", (), b""),
+    HeaderPart(64, 0, (b"one", b"two")),
+    ResultPart(64, 3, b"", ((b"one", b"two"), (), (b"three",)), b""),
+    BodyPart(64, 3, (Body((b"one", b"two"), b"certificate"), Body((), b""))),
 )
 
 
@@ -46,6 +83,10 @@ def test_what_is_written_is_read(frame: Frame) -> None:
     data = encode_frame(frame)
     assert decode_frame(data) == frame
     assert encode_frame(decode_frame(data)) == data
+
+
+def test_the_format_of_frames_is_pinned() -> None:
+    assert vectors.compute_frames(ALL) == vectors.load("frames")
 
 
 @given(st.binary(max_size=200))
@@ -68,7 +109,7 @@ VALUES = st.recursive(
 )
 
 
-@given(st.integers(-1, 11), st.lists(VALUES, max_size=6))
+@given(st.integers(-1, 19), st.lists(VALUES, max_size=6))
 def test_shapes_are_checked(tag: int, fields: list[Value]) -> None:
     data = codec.encode([tag, *fields])
     try:
@@ -84,7 +125,31 @@ def test_shapes_are_checked(tag: int, fields: list[Value]) -> None:
         [],
         {},
         [0],
+        [19, b""],
         [10, b""],
+        [11, b"", b"", 1, b"", b""],
+        [11, b"", b"finalization", 0, b"", b""],
+        [11, b"header", b"", -1, b"", b""],
+        [11, b"header", b"", 1, b""],
+        [12, -1],
+        [13, 0, [[b"header", b"finalization"]]],
+        [13, 0, [[b"", b"", b""]] * 33],
+        [14, 0, 1, 0, 0, 0],
+        [14, 1, 0, 0, 0, 0],
+        [14, 1, 5, 0, 0, 0],
+        [14, 1, True, 0, 0, 0],
+        [14, 1, 1, 5, 4, 0],
+        [14, 1, 1, 0, 0, -1],
+        [15, 1, 0, b"", [[b"key"]], b""],
+        [15, 1, 0, b"", [[b"k" * 257, b""]], b""],
+        [15, 1, 0, b"", [[b"", b""]] * 257, b""],
+        [15, 0, 0, b"", [], b""],
+        [16, 1, 0, [b"h" * 2049]],
+        [16, 1, 0, [b""] * 257],
+        [17, 1, 1, b"", [b"leaf"], b""],
+        [17, 1, 1, b"", [[1]], b""],
+        [18, 1, 1, [[[b"raw"]]]],
+        [18, 1, 1, [[[b"raw"], b"c" * 8193]]],
         [True, b"message"],
         [2, "message"],
         [2, b"message", b"more"],
@@ -156,6 +221,24 @@ def test_the_largest_frames_of_honest_peers_fit() -> None:
     blocks = (full,) * frames.MAX_RANGE
     large = Range(blocks, bytes(8192), (bytes(200),) * frames.MAX_RANGE)
     hello = Hello(1, digest(1), "R1100000000010000000014P", 1 << 40, 1 << 60)
-    every: list[Frame] = [WantTransactions(hashes), Transactions(batch), body, large, hello]
+    records = tuple((b"k" * 200, bytes(4_000)) for _ in range(CHUNK_SLOTS))
+    leaves = tuple(number.to_bytes(41, "big") for number in range(MAX_PART // 41))
+    roots = bytes(MAX_CHUNKS * DIGEST)
+    ends = (Ended(bytes(2048), bytes(8192), bytes(19_000)),) * MAX_EPOCHS
+    last = (1 << 48) - 1
+    every: list[Frame] = [
+        WantTransactions(hashes),
+        Transactions(batch),
+        body,
+        large,
+        hello,
+        Offer(Manifest(bytes(2048), last, roots, roots), bytes(8192)),
+        EpochEnds(last, ends),
+        WantPart(last, PartKind.BODIES, last, last, 8192),
+        StatePart(last, last, bytes(8192 - 32), records, b""),
+        HeaderPart(last, last, (bytes(2048),) * CHUNK_HEADERS),
+        ResultPart(last, last, b"", (leaves[:8192], leaves[8192:16384], leaves[16384:24576]), b""),
+        BodyPart(last, last, (Body((b"small",) * 100, bytes(8192)),) * CHUNK_HEADERS),
+    ]
     for frame in [*every, Consensus(codec.encode([1, bytes(2 << 20)[:-9]]))]:
         assert decode_frame(encode_frame(frame)) == frame

@@ -18,7 +18,7 @@ from node.frames import (
     decode_frame,
     encode_frame,
 )
-from node.link import Link, LinkLimits
+from node.link import Link, LinkLimits, Traffic
 from tests.node.stage import digest
 
 LIMITS = LinkLimits(1 << 20, 16, 1 << 20)
@@ -74,7 +74,7 @@ class FakeWriter:
 def make_link(limits: LinkLimits = LIMITS) -> tuple[Link, asyncio.StreamReader, FakeWriter]:
     reader, writer = asyncio.StreamReader(limit=1 << 20), FakeWriter()
     anything: Any = writer
-    return Link("peer", reader, anything, limits), reader, writer
+    return Link("peer", reader, anything, limits, Traffic()), reader, writer
 
 
 def feed(reader: asyncio.StreamReader, *frames: Frame) -> None:

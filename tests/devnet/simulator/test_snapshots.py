@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.simulation import Plan, Simulation
@@ -81,11 +82,25 @@ def test_a_new_peer_joins_by_a_snapshot_under_load() -> None:
 
 
 def test_a_validator_that_lost_its_folder_joins_by_a_snapshot_and_does_not_vote() -> None:
+    """The others remember what it signed in this epoch; its journal is as empty as its store."""
     simulation, late = begin(replace(PLAN, observers=0))
-    assert late.code in simulation.population.regions
     late.start()
     simulation.wait(lambda: has_joined(simulation, late), 20 * SECOND)
+    simulation.wait(lambda: late.replica.core.status().votes)
+    grow(simulation, 5)
+    late.crash()
+    late.store_disk, late.journal_disk = SimulatedDisk(), SimulatedDisk()
+    # With its disks went what it had promised.
+    simulation.chain.heights.pop(late.code)
+    promises = simulation.durability.promises
+    for id_ in [id_ for id_, promise in promises.items() if promise.code == late.code]:
+        del promises[id_]
+    late.start()
+    simulation.wait(lambda: late.code in simulation.chain.heights and late.is_running)
     check(simulation, late)
+    status = late.replica.core.status()
+    assert not status.recovering
+    assert not status.votes
 
 
 Lie = Callable[[Answer], Answer]

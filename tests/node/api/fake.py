@@ -36,6 +36,7 @@ class StorePeer:
         self.pending: dict[Digest, Transaction] = {}
         self.invalid: dict[Digest, Status] = {}
         self.reasons: tuple[str, ...] = ()  # why it is not ready
+        self.is_joining = False
         self._grew = asyncio.Event()
 
     # --- the port
