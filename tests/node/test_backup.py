@@ -10,6 +10,7 @@ import pytest
 
 from devnet.simulator.process import Process
 from ledger import schema
+from ledger.install import compose_begin
 from ledger.keyvalue import LevelDb
 from ledger.store import Store
 from node.backup import (
@@ -124,6 +125,13 @@ def test_where_none_can_be_made(process: Process, tmp_path: Path, where: str) ->
         back_up(process, tmp_path / where)
     with pytest.raises(BackupError, match="absolute"):
         back_up(process, Path("backup"))
+
+
+def test_a_peer_that_is_joining_has_nothing_to_back_up(tmp_path: Path, process: Process) -> None:
+    disk = process.store_disk.copy()
+    disk.write(compose_begin(640), sync=True)
+    with pytest.raises(BackupError, match="joining by a snapshot"):
+        write_backup(disk, process.replica.genesis, tmp_path / "backup", Progress())
 
 
 def test_a_restored_store_is_the_one_that_was_backed_up(
