@@ -82,7 +82,7 @@ def end_on_a_damaged_block(scene: Scene) -> None:
     poll(lambda: not scene.launcher.process(VICTIM).is_running, 20, "the process ends")
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     (last,) = [line["message"] for line in lines if line["level"] == "critical"]
-    assert last.startswith("stopping: the disk failed: ")
+    assert last.startswith("stopped: the disk failed: ")
     assert "checksum mismatch" in last
 
 
