@@ -2,7 +2,7 @@
 
 1. One is taken where a run of blocks ends at a height that `INTERVAL` divides, so that peers offer
    the same ones, and at the start. It costs a view of the disk and a copy of one level of the tree.
-2. The newest two are kept. An older one is kept while it is read, for a while, and a few in all.
+2. The newest eight are kept. An older one is kept while it is read, for a while, and a few in all.
 3. A part is read when it is asked for, and is small; nothing here waits for anything.
 """
 
@@ -24,9 +24,9 @@ from node.snapshot_frames import (
     WantSnapshot,
 )
 
-INTERVAL: Final = 64
-NEWEST: Final = 2
-MOST: Final = 4
+INTERVAL: Final = 16
+NEWEST: Final = 8
+MOST: Final = 10
 LEASE_MS: Final = 30_000
 MAX_AGE_MS: Final = 15 * 60_000
 
