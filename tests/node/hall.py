@@ -36,7 +36,7 @@ class Ear:
         self.news: list[tuple[str, object]] = []
         self.changed = asyncio.Event()
         self.react: Callable[[str, Frame], None] = lambda *_: None
-        self.answer = Range((), b"")
+        self.answer: Range | Answer = Range((), b"")
 
     def connected(self, peer: str, height: int) -> None:
         self._note(peer, "connected")

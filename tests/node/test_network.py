@@ -10,6 +10,7 @@ from ledger.errors import FormatError, StoreError
 from node import contact, network
 from node.config import Config
 from node.frames import Consensus, Frame, Hello, Notice, Range, Transactions, WantBlock, WantRange
+from node.snapshot_frames import Offer, PartKind, WantEpochs, WantPart, WantSnapshot
 from tests.node.hall import WAIT_S, Caller, Hall, Place
 from tests.node.stage import digest
 
@@ -306,3 +307,9 @@ async def test_who_is_only_served_ranges_says_nothing_else(hall: Hall) -> None:
             dialler.network.send([high], WantRange(1, 2))
             await served.ear.wait_for("", WantRange(1, 2))
             await dialler.ear.wait_for(high, Range((), b""))
+            # Snapshots are asked for and given like ranges.
+            served.ear.answer = Offer(None)
+            for want in (WantSnapshot(), WantEpochs(0), WantPart(64, PartKind.STATE, 0, 0)):
+                dialler.network.send([high], want)
+                await served.ear.wait_for("", want)
+            await dialler.ear.wait_for(high, Offer(None))
