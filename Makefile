@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TRACE ?=
 N ?= 200
 
-.PHONY: help demo test check devnet bench sim model chaos trace format lock clean
+.PHONY: help demo test check devnet bench sim model chaos fuzz trace format lock clean
 
 help:            ## what there is to make
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/: .*## */\t/' | expand -t 12
@@ -41,8 +41,12 @@ sim: $(STAMP)    ## N seeds of the deterministic simulator
 chaos: $(STAMP)  ## N minutes of faults on real processes (N=10)
 	@$(BIN)/suanlian devnet chaos --minutes $(if $(filter file,$(origin N)),10,$(N))
 
-model: $(STAMP)  ## every behaviour of the consensus core in small networks, for half an hour
+model: $(STAMP)  ## every behaviour of the consensus core in small networks, for hours
 	@$(BIN)/suanlian devnet model --long
+
+fuzz: $(STAMP)   ## N seconds of coverage-guided fuzzing for each way in (N=20)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'
+	@$(BIN)/python -m tests.fuzz.campaign --seconds $(if $(filter file,$(origin N)),20,$(N))
 
 trace: $(STAMP)  ## a whole cluster trace in virtual time (TRACE=<folder>)
 	@$(BIN)/suanlian devnet trace $(TRACE)

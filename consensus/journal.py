@@ -97,7 +97,7 @@ def decode_record(data: bytes) -> Record:
     tag, *rest = read_list(decode(data, MAX_RECORD_BYTES), 2, 4, "a record")
     match read_int(tag, _OPENED, _SILENCED, "tag of a record"), rest:
         case 0, [version, epoch, validators_hash]:
-            if version != JOURNAL_VERSION:
+            if type(version) is not int or version != JOURNAL_VERSION:
                 raise FormatError(f"the journal has version {version}, not {JOURNAL_VERSION}")
             return Opened(read_epoch(epoch), read_digest(validators_hash, "validators_hash"))
         case 1, [signed, value]:

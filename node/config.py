@@ -337,7 +337,7 @@ def load_config(path: Path) -> Config:
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     if values.get("version", VERSION) != VERSION:
         raise ConfigError(f"{path}: version {values['version']!r} is not known, only {VERSION}")

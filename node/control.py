@@ -89,7 +89,7 @@ class Control:
                 line = await reader.readline()
             request = json.loads(line)
             command, target = request["command"], Path(request["target"])
-        except (TimeoutError, ValueError, KeyError, TypeError):
+        except (TimeoutError, ValueError, KeyError, TypeError, RecursionError):
             yield {"error": "this is no request"}
             return
         if command != "backup":

@@ -208,7 +208,7 @@ def decode_request(text: str) -> Request:
         raise FormatError("the request is too long")
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"the request is not JSON: {error}") from None
     if type(value) is not dict or value.get("suanlian-request") != FORMAT:
         raise FormatError(f"this is no request file of format {FORMAT}")

@@ -25,8 +25,7 @@ _SCOPE_BYTES: Final = 8
 
 def compose_cursor(scope: Sequence[str | bytes | int | None], position: Sequence[Value]) -> str:
     """The cursor of a position in the list that `scope` describes."""
-    data = codec.encode([VERSION, _digest(scope), list(position)])
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return _compose(codec.encode([VERSION, _digest(scope), list(position)]))
 
 
 def read_cursor(
@@ -35,10 +34,13 @@ def read_cursor(
     """The position, whose entries are of `types`; raises Problem `bad-cursor`."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        value = codec.decode(base64.b64decode(padded, b"-_", validate=True), MAX_CURSOR)
+        data = base64.b64decode(padded, b"-_", validate=True)
+        value = codec.decode(data, MAX_CURSOR)
     except (binascii.Error, EncodingError, UnicodeEncodeError):
         raise _bad("the cursor is damaged") from None
-    if type(value) is not list or len(value) != 3 or value[0] != VERSION:
+    if _compose(data) != text or type(value) is not list or len(value) != 3:
+        raise _bad("the cursor is damaged")
+    if type(value[0]) is not int or value[0] != VERSION:
         raise _bad("the cursor is damaged")
     if value[1] != _digest(scope):
         raise _bad("the cursor belongs to another list or other filters")
@@ -48,6 +50,10 @@ def read_cursor(
     if any(type(item) is int and not 0 <= item < 1 << 63 for item in position):
         raise _bad("the cursor is damaged")
     return position
+
+
+def _compose(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _digest(scope: Sequence[str | bytes | int | None]) -> bytes:

@@ -52,7 +52,7 @@ def _ask(peer: str, genesis: str) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise CommandError(f"{path} is not a JSON object")

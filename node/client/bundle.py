@@ -222,13 +222,13 @@ def _load(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("ascii")
         document = json.loads(text)
+        canonical = compose_text(document)
     except UnicodeDecodeError as error:
         raise BundleError("text", f"not ASCII at character {error.start}") from None
     except json.JSONDecodeError as error:
         raise BundleError("text", f"not JSON at character {error.pos}") from None
     except (ValueError, RecursionError):
         raise BundleError("text", "not JSON of a bundle") from None
-    canonical = compose_text(document)
     if canonical != data:
         at = next(
             (n for n, (a, b) in enumerate(zip(canonical, data, strict=False)) if a != b),

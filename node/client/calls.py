@@ -17,7 +17,7 @@ from ledger.errors import LedgerError
 from ledger.genesis import compute_chain_name, decode_genesis
 from ledger.primitives import Digest
 from node.client.composer import ChainInfo, Signed
-from node.client.errors import Rejected, Unexpected, WrongChain
+from node.client.errors import MALFORMED, Rejected, Unexpected, WrongChain
 from node.client.outcome import Outcome, read_outcome
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def read_answer(status: int, content_type: str, content: bytes, call: Call[T]) -
         raise Rejected(document if type(document) is dict else {"status": status})
     try:
         return call.read(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise Unexpected(f"the answer to {call.method} {call.path} is malformed: {error}") from None
 
 

@@ -9,7 +9,10 @@ ClientError
 └── PartError       a draft or signature file is damaged, or does not belong to the others
 """
 
-from typing import Any
+from typing import Any, Final
+
+# What reading a document raises that is not what was asked for; a number may be infinite in JSON.
+MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 class ClientError(Exception):

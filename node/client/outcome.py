@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.client.errors import Rejected, Unexpected
+from node.client.errors import MALFORMED, Rejected, Unexpected
 
 PHASES = ("accepted", "final", "invalid", "refused")
 
@@ -53,5 +53,5 @@ def read_outcome(document: Any) -> Outcome:
             problem=problem,
             document=document,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise Unexpected(f"the peer's answer about a transaction is malformed: {error}") from None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from node.client.errors import Unexpected
+from node.client.errors import MALFORMED, Unexpected
 
 Document = dict[str, Any]
 
@@ -18,12 +18,13 @@ def join_statement(pages: Iterable[Document]) -> Document:
     for page in pages:
         try:
             _check_page(page, joined)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            ends = {name: page[name] for name in ("closing", "last_height", "next", "at_height")}
+        except MALFORMED as error:
             raise Unexpected(f"the peer's statement is malformed: {error}") from None
         if not joined:
             joined = {**page, "items": []}
         joined["items"] += page["items"]
-        joined |= {name: page[name] for name in ("closing", "last_height", "next", "at_height")}
+        joined |= ends
     return joined
 
 

@@ -48,6 +48,6 @@ class StreamParser:
             return None
         try:
             data = json.loads(fields["data"])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unexpected("the peer sends an event that is not JSON") from None
         return Message(self.last_id, fields.get("event", "message"), data)

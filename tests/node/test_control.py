@@ -80,6 +80,7 @@ async def test_what_cannot_be_done_is_said(control: Control, folder: Path, tmp_p
         b'{"command": "backup"}\n',
         b'{"command": "backup", "target": 5}\n',
         b'{"command": "stop", "target": "/x"}\n',
+        b'{"command": ' + b"[" * 30_000 + b"\n",
         b'{"command": ' + b"[" * 100_000 + b"\n",
         b"x" * 100_000 + b"\n",
     ],

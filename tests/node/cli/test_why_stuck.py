@@ -75,7 +75,7 @@ def test_a_saved_status_tells_as_much(suanlian: Suanlian, tmp_path: Path) -> Non
     assert answer.json["findings"][0]["who"] == ["R-two"]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "no", '{"stopping": []}'])
+@pytest.mark.parametrize("text", ["{}", "[]", "no", "[" * 5000, '{"stopping": []}'])
 def test_what_is_no_status_is_said(suanlian: Suanlian, tmp_path: Path, text: str) -> None:
     path = tmp_path / "status.json"
     path.write_text(text, "utf-8")
