@@ -22,6 +22,7 @@ from ledger.history import compute_new_nodes
 from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
+from ledger.pruning import sweep_versions
 from ledger.record import Record
 from ledger.result import Result, decode_result
 from ledger.snapshot import (
@@ -143,6 +144,7 @@ def finish(
     header = decode_header(certified.header)
     height, state = int(header.height), FinalState(disk)
     _write_all(disk, _forget_stale(disk, height, window))
+    _forget_old_versions(disk, height)
     _write_all(disk, [(key, None) for key, _ in disk.scan(b"d", b"e")])
     _write_all(
         disk,
@@ -186,6 +188,15 @@ def _forget_stale(disk: KeyValue, height: int, window: int) -> list[Change]:
         results = [decode_result(leaf) for leaf in codec.decode_trusted(data)]
         changes += [(schema.transaction_key(result.id), None) for result in results]
     return changes
+
+
+def _forget_old_versions(disk: KeyValue, height: int) -> None:
+    """The genesis and older snapshots have left versions, between which others are missing."""
+    resume: bytes | None = b""
+    while resume is not None:
+        swept = sweep_versions(disk, resume, height)
+        _write_all(disk, swept.changes)
+        resume = swept.resume
 
 
 def _compose_index(disk: Readable, chain: str, height: int) -> Iterator[Change]:

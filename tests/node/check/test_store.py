@@ -17,6 +17,9 @@ from ledger.store import Store
 from node.check.finding import MAX_LISTED, TABLES
 from node.check.store import Checked, check_store
 from node.genesis_block import compute_genesis_block
+from tests.ledger.chain import Chain, seal_genesis
+from tests.ledger.memory import MemoryDisk
+from tests.ledger.transfer import carry
 from tests.node.network import run_network
 from tests.node.stopped import copy_disk
 
@@ -190,6 +193,26 @@ def test_what_may_not_be_missing_of_it_is_named(
 def test_a_floor_that_cannot_be_read_is_named(process: Process, value: bytes) -> None:
     found = damage(process, [(schema.META_FLOOR, value)])
     assert found["m"][0].startswith("mfloor")
+
+
+def test_a_store_that_began_with_a_snapshot_is_good_and_so_is_what_it_forgets() -> None:
+    """It was begun with the genesis, whose versions are older than all that the snapshot has."""
+    chain = Chain(records=[(b"a\x00", "genesis")])
+    for number in range(0, 300, 5):
+        puts = [(b"a\x00", number), (b"n%d\x00" % number, number)]
+        chain.extend([chain.make_transaction(puts)])
+        for _ in range(4):
+            chain.extend()
+    disk, first = MemoryDisk(), seal_genesis(chain.genesis)
+    Store(disk, first)
+    carry(chain.store, disk, 280)
+    installed = check_store(disk, chain.genesis, first, lambda *_: None)
+    assert installed.findings == ()
+    assert installed.facts[0].startswith("bodies are here from block 45 on, results from 21, the")
+    store = Store(disk, first)
+    assert len(store.list_versions(b"a\x00")) == 1
+    store.forget_blocks(100)
+    assert check_store(disk, chain.genesis, first, lambda *_: None).findings == ()
 
 
 def test_half_a_snapshot_is_no_store_yet(process: Process) -> None:
