@@ -69,13 +69,14 @@ class Durability:
         self.told.append((code, status))
 
     def check_start(self, process: Process, chain: Chain) -> None:
-        """A restarted peer knows what it acknowledged, unless it was final in a store it lost."""
+        """A restarted peer knows what it acknowledged, unless that was over in a store it lost."""
         replica = process.replica
         for promise in self.promises.values():
-            is_over = promise.until <= replica.store.height
+            is_emptied = process.code in self.emptied
+            is_over = promise.until <= (chain.height if is_emptied else replica.store.height)
             if promise.code != process.code or is_over:
                 continue
-            if process.code in self.emptied and promise.id in chain.places:
+            if is_emptied and promise.id in chain.places:
                 continue
             is_known = replica.intake.get_status(promise.id) is not None
             if not is_known and self._may_be_final(process, promise):

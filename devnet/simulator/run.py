@@ -42,6 +42,7 @@ class Report:
     crashes: int
     partitions: int
     disk_failures: int
+    joined: int  # peers that began anew from a snapshot
     liars: tuple[str, ...]  # the habits of all that lie
     double_signed: int  # contradictions that honest peers proved
     is_real: bool
@@ -83,6 +84,7 @@ def draw_plan(seed: int) -> Plan:
         is_real=seed % 20 == 0,
         is_encoded=seed % 5 == 0,
         limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
+        snapshots=rng.random() < 0.5,
     )
 
 
@@ -124,6 +126,7 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         crashes=tally.crashes,
         partitions=tally.partitions,
         disk_failures=tally.disk_failures,
+        joined=len(simulation.chain.joined),
         liars=tuple(habit for part in plan.cast for habit in part.habits),
         double_signed=simulation.count_double_signed(),
         is_real=plan.is_real,
@@ -151,6 +154,7 @@ class Summary:
     crashes: int
     partitions: int
     disk_failures: int
+    joined: int
     double_signed: int
     real: int
     faults: dict[str, int]
@@ -175,6 +179,7 @@ class Summary:
             ("crashes", f"{self.crashes:,}"),
             ("partitions", f"{self.partitions:,}"),
             ("failures of disks", f"{self.disk_failures:,}"),
+            ("joined by a snapshot", f"{self.joined:,}"),
             ("double signing proved", f"{self.double_signed:,}"),
             ("seeds with Ed25519", f"{self.real:,}"),
             *((f"seeds with {name}", f"{count:,}") for name, count in self.faults.items()),
@@ -202,6 +207,7 @@ def summarize(reports: Sequence[Report]) -> Summary:
         crashes=sum(report.crashes for report in reports),
         partitions=sum(report.partitions for report in reports),
         disk_failures=sum(report.disk_failures for report in reports),
+        joined=sum(report.joined for report in reports),
         double_signed=sum(report.double_signed for report in reports),
         real=sum(report.is_real for report in reports),
         faults=dict(sorted(faults.items())),

@@ -1,11 +1,13 @@
-"""Serves wrong history: absurd heights, altered blocks, ranges without proof, false reports."""
+"""Serves wrong history: absurd heights, altered blocks and snapshots, no proofs, false reports."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from consensus.message import Report
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame, read_consensus
+from ledger.snapshot import BodyPart, HeaderPart, StatePart
 from node.frames import BlockBody, Frame, Hello, Range, Transactions
+from node.snapshot_frames import EpochEnds, Offer, SnapshotFrame
 
 ABSURD_HEIGHT = (1 << 60) + 7
 
@@ -22,6 +24,8 @@ class LyingSyncer(Habit):
                 return self._answer(to, self._alter_range(frame))
             case BlockBody():
                 return [(to, self._alter_body(frame))]
+            case Offer() | EpochEnds() | StatePart() | HeaderPart() | BodyPart():
+                return self._answer(to, self._alter_snapshot(frame))
             case Transactions(raws):
                 return [(to, Transactions(tuple(map(self._alter, raws))))]
             case _:
@@ -31,7 +35,7 @@ class LyingSyncer(Habit):
                     return [(to, make_frame(lie))]
                 return [(to, frame)]
 
-    def _answer(self, to: Sequence[str], frame: Range | None) -> list[Said]:
+    def _answer(self, to: Sequence[str], frame: Frame | None) -> list[Said]:
         return [] if frame is None else [(to, frame)]
 
     def _alter_range(self, range_: Range) -> Range | None:
@@ -54,6 +58,29 @@ class LyingSyncer(Habit):
                 blocks = list(range_.blocks)
                 blocks[at] = self._alter_body(blocks[at])
                 return replace(range_, blocks=tuple(blocks))
+
+    def _alter_snapshot(self, frame: SnapshotFrame) -> SnapshotFrame | None:
+        """A part of a snapshot with a bit of it wrong; None: no answer at all."""
+        if self.random.random() < 0.2:
+            return None
+        match frame:
+            case Offer(manifest, finalization) if manifest is not None:
+                if self.random.random() < 0.5:
+                    return Offer(manifest, self._alter(finalization))
+                roots = self._alter(manifest.state_roots)
+                return Offer(replace(manifest, state_roots=roots), finalization)
+            case EpochEnds(_, (end, *rest)):
+                lie = replace(end, next_validators=self._alter(end.next_validators))
+                return replace(frame, ends=(lie, *rest))
+            case StatePart(_, _, _, ((key, envelope), *rest), _):
+                return replace(frame, records=((key, self._alter(envelope)), *rest))
+            case HeaderPart(_, _, (header, *rest)):
+                return replace(frame, headers=(self._alter(header), *rest))
+            case BodyPart(_, _, (body, *rest)):
+                lied = replace(body, parent_certificate=self._alter(body.parent_certificate))
+                return replace(frame, bodies=(lied, *rest))
+            case _:
+                return frame
 
     def _alter_body(self, body: BlockBody) -> BlockBody:
         if body.raws and self.random.random() < 0.5:
