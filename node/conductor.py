@@ -28,6 +28,7 @@ from consensus.message import (
     CertificateMessage,
     Message,
     Proposal,
+    VoteMessage,
     encode_message,
 )
 from consensus.vote import SignedVote, VoteKind
@@ -72,6 +73,7 @@ class Conductor:
         self._events: deque[Event] = deque()
         self._is_stepping = False
         self._view = View(0)
+        self._nullified = View(0)
         self.view_at_ms = ports.monotonic_ms()
         self._twin = TwinWatch(replica.identity.code, ports.wall_ms(), replica.store.header)
         self._bodies: dict[Digest, int] = dict(journal.list_bodies())
@@ -269,7 +271,16 @@ class Conductor:
             changes = [self._journal.forget_body(hash_) for hash_ in gone]
             self._replica.outbox.persist(changes, False)
 
+    def _count_nullify(self, message: Message) -> None:
+        """A view that this peer gives up, counted once however often it says so."""
+        if isinstance(message, VoteMessage) and message.signed.vote.kind is VoteKind.NULLIFY:
+            view = message.signed.vote.view
+            if view > self._nullified:
+                self._nullified = view
+                self._replica.counters.nullifications += 1
+
     def _broadcast(self, message: Message) -> None:
+        self._count_nullify(message)
         frame = self.frame_of(message)
         is_for_all = (
             isinstance(message, CertificateMessage)
