@@ -31,6 +31,7 @@ from consensus.message import (
     VoteMessage,
     encode_message,
 )
+from consensus.settings import Settings
 from consensus.vote import SignedVote, VoteKind
 from contracts import machine
 from ledger import codec, shape
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from node.replica import Replica
 
 _log = logging.getLogger("suanlian.consensus")
+MAX_SOUGHT = 2 * Settings().max_unfinalized  # blocks above the stored one whose bodies are sought
 
 
 class Conductor:
@@ -415,6 +417,24 @@ class Conductor:
         """The body of a certified block came."""
         self._replica.fetch.got(block.hash)
         self._park(block, raws, source, self._hear_certified(block), is_certified=True)
+        self._seek_parent(block)
+
+    def seek(self, certificate: Certificate) -> None:
+        """The body of a final block, from those who voted for it: when the power failed everywhere
+        before anybody had stored it, it is in journals only."""
+        codes = self._replica.validators.codes
+        signers = [codes[index] for index in certificate.signers]
+        others = [code for code in signers if code != self._replica.identity.code]
+        self._fetch(certificate.block, others, certificate.view)
+
+    def _seek_parent(self, block: Block) -> None:
+        """So may what it stands on be, up to the last stored block."""
+        header, replica = block.header, self._replica
+        depth = header.height - replica.store.height
+        if not 1 < depth <= MAX_SOUGHT or replica.chain.has(header.parent):
+            return
+        if header.parent not in replica.judge:
+            self.seek(Certificate.decode(block.parent_certificate))
 
     def _hear_certified(self, block: Block) -> Callable[[Outcome, str], None]:
         def heard(outcome: Outcome, _: str) -> None:

@@ -391,6 +391,7 @@ class Replica:
             if self.store.find_height(certificate.block) is None:
                 self._unreached = certificate
                 self.sync.want(SYNC_GRACE_MS if self.is_validator else 0)
+                self.conductor.seek(certificate)
             else:
                 self._tell_stored(certificate)
             return

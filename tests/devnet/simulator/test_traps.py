@@ -13,10 +13,12 @@ from devnet.simulator import ports
 from devnet.simulator.adversaries import cast
 from devnet.simulator.adversaries.cast import Part
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame
+from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.simulation import LIMITS, Plan, Simulation
 from ledger.primitives import View
+from ledger.store import read_height
 from ledger.transaction import decode_transaction
 from node.frames import Frame, Transactions
 from tests.devnet.simulator.censor import Censor, read
@@ -47,6 +49,17 @@ def list_durable(process: Process) -> set[Vote]:
     records = [decode_record(data) for _, data in disk.scan(b"j", b"k")]
     votes = {record.signed.vote for record in records if isinstance(record, OwnVote)}
     return votes | {record.certificate.vote for record in records if isinstance(record, Held)}
+
+
+def list_held(process: Process) -> list[Vote]:
+    """What the certificates in a journal say."""
+    records = [decode_record(data) for _, data in process.journal_disk.scan(b"j", b"k")]
+    return [record.certificate.vote for record in records if isinstance(record, Held)]
+
+
+def keep_all(disk: SimulatedDisk) -> None:
+    """A crash loses nothing of this disk."""
+    disk.crash = lambda _: SimulatedDisk.crash(disk, disk.unsynced)  # type: ignore[method-assign]
 
 
 def test_no_vote_leaves_before_its_fsync_has_ended() -> None:
@@ -384,4 +397,29 @@ def test_a_restart_of_everybody_in_the_middle_of_an_epochs_end() -> None:
         process.start()
     simulation.wait(lambda: id_ not in simulation.durability.promises or simulation.is_final(id_))
     rotate(simulation, simulation.processes[2])
+    simulation.audit()
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_all_restart_before_any_store_has_what_is_final(blocks: int) -> None:
+    """The votes of a quorum made blocks final that stand in journals only: nobody can sync them."""
+    simulation = start()
+    for process in simulation.processes:
+        process.store_disk.is_full = True
+        keep_all(process.journal_disk)
+    simulation.weather.fsync_us = (100 * MS, 100 * MS)
+    ids = []
+    for _ in range(blocks):
+        ids.append(simulation.hand_in(simulation.processes[0], simulation.load.make_probe(1)))
+        simulation.kernel.run_until(simulation.kernel.now_us + 100 * MS)
+    simulation.wait(lambda: not any(process.is_up for process in simulation.processes))
+    certificates = [list_held(process) for process in simulation.processes]
+    heights = [read_height(process.store_disk) for process in simulation.processes]
+    assert len(set(heights)) == 1
+    assert all(held[-1].kind is VoteKind.FINALIZE for held in certificates)
+    for process in simulation.processes:
+        process.mend_disks()
+        process.start()
+    simulation.weather.heal()
+    simulation.wait(lambda: all(map(simulation.is_final, ids)))
     simulation.audit()
