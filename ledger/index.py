@@ -5,18 +5,32 @@ a due item's the same without signers, its kind being `due`.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from ledger import codec, schema
 from ledger.result import Result
-from ledger.transaction import Transaction
+
+
+class Called(Protocol):
+    """What the index says of a transaction."""
+
+    @property
+    def kind(self) -> str:
+        """The contract and the verb."""
+        ...
+
+    @property
+    def signers(self) -> Sequence[str]:
+        """Who signed it."""
+        ...
 
 
 def compose_index(
-    height: int, results: Sequence[Result], transactions: Sequence[Transaction]
+    height: int, results: Sequence[Result], transactions: Sequence[Called]
 ) -> Iterator[tuple[bytes, bytes]]:
     """The entries of one block: where each lies in the store, and what it says."""
     for result in results:
-        transaction: Transaction | None = None
+        transaction: Called | None = None
         if result.index < len(transactions):
             transaction = transactions[result.index]
         kind = transaction.kind if transaction else "due"

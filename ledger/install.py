@@ -24,7 +24,7 @@ from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
 from ledger.pruning import sweep_versions
 from ledger.record import Record
-from ledger.result import Result, decode_result
+from ledger.result import Result, read_result
 from ledger.snapshot import (
     CHUNK_HEADERS,
     HEADERS_LEVEL,
@@ -35,7 +35,6 @@ from ledger.snapshot import (
 )
 from ledger.state import Reader
 from ledger.store import EpochEnd, compose_epoch_end
-from ledger.transaction import decode_transaction
 
 BATCH = 2_000
 STATE, HEADERS = "s", "h"
@@ -49,6 +48,14 @@ class Certified:
     header: bytes
     finalization: bytes
     epochs: tuple[EpochEnd, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A transaction as the index has it; its block is proved, and its signatures with it."""
+
+    kind: str
+    signers: tuple[str, ...]
 
 
 def is_installing(disk: Readable) -> bool:
@@ -157,7 +164,7 @@ def finish(
     whole = schema.node_key(HEADERS_LEVEL, 0), schema.node_key(HEADERS_LEVEL + 1, 0)
     _write_all(disk, _compose_nodes([node for _, node in disk.scan(*whole)], HEADERS_LEVEL, 0))
     numbers = range(find_first_body(height), height + 1)
-    index = (_compose_index(disk, header.chain, number) for number in numbers)
+    index = (_compose_index(disk, number) for number in numbers)
     _write_all(disk, chain.from_iterable(index))
     disk.write(_compose_final(disk, header, certified, window), sync=True)
 
@@ -185,7 +192,7 @@ def _forget_stale(disk: KeyValue, height: int, window: int) -> list[Change]:
     first_results = schema.results_key(find_first_results(height, window))
     for key, data in disk.scan(schema.results_key(1), first_results):
         changes.append((key, None))
-        results = [decode_result(leaf) for leaf in codec.decode_trusted(data)]
+        results = [read_result(leaf) for leaf in codec.decode_trusted(data)]
         changes += [(schema.transaction_key(result.id), None) for result in results]
     return changes
 
@@ -199,15 +206,17 @@ def _forget_old_versions(disk: KeyValue, height: int) -> None:
         resume = swept.resume
 
 
-def _compose_index(disk: Readable, chain: str, height: int) -> Iterator[Change]:
+def _compose_index(disk: Readable, height: int) -> Iterator[Change]:
     """The entries of one block whose body and results are here."""
     body, leaves = disk.get(schema.body_key(height)), disk.get(schema.results_key(height))
     if body is None or leaves is None:
         raise StoreError(f"block {height} of the snapshot is not here")
     _, raws = codec.decode_trusted(body)
-    transactions = [decode_transaction(raw, chain) for raw in raws]
-    results = [decode_result(leaf) for leaf in codec.decode_trusted(leaves)]
-    return compose_index(height, results, transactions)
+    bodies = [codec.decode_trusted(codec.decode_trusted(raw)[0]) for raw in raws]
+    results = [read_result(leaf) for leaf in codec.decode_trusted(leaves)]
+    return compose_index(
+        height, results, [_Call(body["kind"], tuple(body["signers"])) for body in bodies]
+    )
 
 
 def _compose_final(

@@ -33,8 +33,8 @@ from ledger.history import History
 from ledger.keyvalue import Readable
 from ledger.leaf_proof import Leaf, check_leaf
 from ledger.primitives import ZERO_DIGEST, Digest
-from ledger.record import SENTINEL_KEY, Record, decode_record, split_envelope
-from ledger.result import Result, decode_result
+from ledger.record import SENTINEL_KEY, Record, split_envelope
+from ledger.result import Result, read_result
 from ledger.trail import MAX_STEPS
 from ledger.tree import Tree
 
@@ -157,7 +157,7 @@ def verify_manifest(manifest: Manifest) -> Header:
 def verify_state_part(manifest: Manifest, part: StatePart) -> list[tuple[bytes, Record]]:
     """The records of a part, with their keys; raises LedgerError for anything but the certified.
 
-    No record is decoded before all of them are proved.
+    No record is decoded before all of them are proved; then they need no check of their own.
     """
     first = part.chunk * CHUNK_SLOTS
     before, after = split(part.before), split(part.after)
@@ -172,7 +172,7 @@ def verify_state_part(manifest: Manifest, part: StatePart) -> list[tuple[bytes, 
     root = tree.climb(b"".join([*before, *leaves, *after]), 0, level)
     if root != find_root(manifest.state_roots, part.chunk):
         raise ProofError(f"chunk {part.chunk} of the state is not the certified one")
-    return [(key, decode_record(envelope)) for key, envelope in part.records]
+    return [(key, read_envelope(envelope)) for key, envelope in part.records]
 
 
 def _compute_leaf(slot: int, key: bytes, envelope: bytes) -> bytes:
@@ -205,7 +205,7 @@ def verify_results(header: Header, part: ResultPart, leaves: Sequence[bytes]) ->
     hashes = [*before, *(merkle.compute_leaf_hash(leaf) for leaf in leaves), *after]
     if len(hashes) != header.results_count or merkle.compute_root(hashes) != header.results_root:
         raise ProofError(f"these are not the results of block {header.height}")
-    results = [decode_result(leaf) for leaf in leaves]
+    results = [read_result(leaf) for leaf in leaves]
     for index, result in enumerate(results, start=len(before)):
         if (result.height, result.index) != (header.height, index):
             raise FormatError(f"a result of block {header.height} names another place")
