@@ -35,6 +35,7 @@ from ledger.snapshot import (
 )
 from ledger.state import Reader
 from ledger.store import EpochEnd, compose_epoch_end
+from ledger.store import read_height as read_final
 
 BATCH = 2_000
 STATE, HEADERS = "s", "h"
@@ -66,6 +67,12 @@ def is_installing(disk: Readable) -> bool:
 def compose_begin(height: int) -> list[Change]:
     """A snapshot of this height is on its way here: from now on the disk is no store."""
     return [(schema.META_INSTALL, codec.encode(height)), (schema.META_FINAL, None)]
+
+
+def read_known(disk: Readable) -> int:
+    """The height that a snapshot must have to be of use, as a store or with what is here of one."""
+    final = 0 if disk.get(schema.META_FINAL) is None else read_final(disk)
+    return max(1, read_height(disk), final)
 
 
 def read_roots(disk: Readable, kind: str) -> dict[int, bytes]:

@@ -215,7 +215,7 @@ class Joiner:
         with self._naming(sender):
             header = verify_manifest(offer.manifest)
             behind = self._heights.get(sender, 0) - header.height
-            known = max(install.read_height(self._disk), 1)
+            known = install.read_known(self._disk)
             if behind > MAX_BEHIND or header.height < known or header.epoch < self._line.epoch:
                 self._seek()
                 return

@@ -72,6 +72,7 @@ from node.trail import load_trail
 
 _log = logging.getLogger("suanlian.replica")
 FAR = 128  # blocks that others must have for a snapshot to be worth its while
+YOUNG = 512  # blocks that one may have executed, and leave for a snapshot
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
@@ -259,7 +260,7 @@ class Replica:
         if self.joiner is not None:
             self.joiner.hear_height(peer, height)
             return
-        self.sync.hear_height(peer, height)
+        self._hear_height(peer, height)
         self.attendance.arrive(peer)
         if self.validators.find_index(Code(peer)) is not None:
             self.reminder.offer([peer])
@@ -324,18 +325,18 @@ class Replica:
             case Range():
                 self._receive_range(sender, frame)
             case Hello():
-                self.sync.hear_height(sender, frame.height)
-                self._consider_joining()
+                self._hear_height(sender, frame.height)
             case Notice(code, detail):
                 _log.warning("%s says: %s: %s", sender, code, detail)
                 if code == REPLACED:
                     self.conductor.hear_replaced(sender)
 
-    def _consider_joining(self) -> None:
-        """The store is empty and others are far ahead: a snapshot is quicker than their chain."""
-        if self._may_join and not self.chain.decided_height:
+    def _hear_height(self, peer: str, height: int) -> None:
+        """A peer says how far it is; if far ahead of next to nothing, a snapshot is quicker."""
+        self.sync.hear_height(peer, height)
+        if self._may_join and self.chain.decided_height < YOUNG:
             enough = self.validators.f + 1 if self.is_validator else 1
-            if self.sync.count_beyond(FAR) >= enough:
+            if self.sync.count_beyond(self.chain.decided_height + FAR) >= enough:
                 self.stop(Restart(f"others are more than {FAR} blocks ahead", joins=True))
 
     def _receive_range(self, sender: str, range_: Range) -> None:

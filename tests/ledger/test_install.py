@@ -87,6 +87,23 @@ def test_what_it_has_of_the_last_blocks(chain: Chain) -> None:
     assert store.find_finalization(last) == chain.store.find_finalization(last)
 
 
+def test_a_young_store_gives_way_to_a_snapshot() -> None:
+    twin = Chain(disk=MemoryDisk(), records=[(KEYS[0], "first")])
+    for number in range(300):
+        twin.extend([twin.make_transaction([(KEYS[0], number), (KEYS[number + 1], number)])])
+        if number == 4:
+            young = MemoryDisk(dict(twin.disk.items))  # type: ignore[attr-defined]
+    assert install.read_known(young) == 5
+    carry(twin.store, young, WINDOW, derive_values)
+    store = open_store(twin, young)
+    assert (store.height, store.tree.root) == (300, twin.store.tree.root)
+    assert store.get_block(3) is None
+    assert (store.floor.body, store.floor.state) == (45, 300)
+    assert [record.version for record in store.list_versions(KEYS[0])] == [301]
+    for table in (b"h", b"k", b"l", b"n", b"s"):
+        assert read_table(young, table) == read_table(twin.disk, table), table  # type: ignore[arg-type]
+
+
 def test_it_goes_on_like_any_other(chain: Chain) -> None:
     twin = Chain(disk=MemoryDisk(), records=[(KEYS[0], "first")])
     for _ in range(5):
