@@ -124,7 +124,7 @@ def draw_faults(rng: random.Random, n: int) -> Faults:
         busy_us=strength(5, 60, 300) * MS if maybe(0.4) else 0,
         crash_rate=rng.choice((0.0002, 0.001, 0.004)) if maybe(0.3) else 0.0,
         crash_every_us=strength(2, 6, 15) * SECOND if maybe(0.5) else 0,
-        blackout_every_us=strength(8, 15) * SECOND if maybe(0.15) else 0,
+        blackout_every_us=strength(2, 6, 15) * SECOND if maybe(0.2) else 0,
         partition_every_us=strength(2, 5, 10) * SECOND if maybe(0.4) else 0,
         one_way=maybe(0.4),
         pause_every_us=strength(2, 6) * SECOND if maybe(0.3) else 0,

@@ -8,6 +8,7 @@ nothing.
 from collections.abc import Callable, Collection, Sequence
 
 from devnet.simulator.audit import Durability
+from devnet.simulator.council import Council
 from devnet.simulator.kernel import MS, Kernel
 from devnet.simulator.population import START_MS, Party, Population
 from devnet.simulator.process import Process
@@ -36,6 +37,7 @@ class Load:
         max_rotations: int,
         find_code: Callable[[Digest], str | None],
         liars: Collection[str] = (),
+        has_ballots: bool = False,
     ) -> None:
         self._kernel = kernel
         self._population = population
@@ -44,6 +46,7 @@ class Load:
         self._rotations_left = max_rotations
         self._find_code = find_code
         self._liars = liars
+        self._council = Council(population.regions, kernel.random) if has_ballots else None
         self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
@@ -107,6 +110,7 @@ class Load:
             self._make_refused: 3,
             self._make_voter: 1 if self._rotations_left else 0,
             self.make_step: 16,
+            self._make_ballot: 6 if self._council is not None else 0,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 
@@ -228,6 +232,17 @@ class Load:
         region = self._kernel.random.choice(self._population.regions)
         self._rotations_left -= 1
         return self.make_voter_rotation(region, height)
+
+    def _make_ballot(self, height: int) -> bytes:
+        """The next step of the regions' votes on who of them votes."""
+        council = self._council
+        assert council is not None
+        proposal = council.proposal
+        outcome = None if proposal is None else self._find_code(proposal)
+        kind, data, signer = council.next_step(outcome)
+        raw = self.make_by_founder(kind, data, signer, height)
+        council.signed(kind, decode_transaction(raw, self._population.genesis.chain).id)
+        return raw
 
     def _make_refused(self, height: int) -> bytes:
         """What never enters: expired, too far ahead, badly signed, another chain's, garbage."""

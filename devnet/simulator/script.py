@@ -117,7 +117,8 @@ def _draw_deed(rng: random.Random, kind: DeedKind, faults: Faults, at_us: int, p
             lasts_us = rng.randint(200 * MS, 8 * SECOND)
             return Deed(at_us, way, victims, lasts_us, is_noticed=rng.random() < 0.5)
         case DeedKind.BLACKOUT:
-            victims = tuple(place for place in range(peers) if rng.random() < 0.9)
+            spared = rng.choice((0.0, 0.1))
+            victims = tuple(place for place in range(peers) if rng.random() >= spared)
             return Deed(at_us, kind, victims, rng.randint(*DOWN_US))
         case DeedKind.PAUSE:
             return Deed(at_us, kind, one, rng.randint(10 * MS, 4 * SECOND))

@@ -67,6 +67,11 @@ class Plan:
     cast: tuple[Part, ...] = ()
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     snapshots: bool = False  # new peers join by them
+    ballots: bool = False  # regions are suspended and come back
+
+    def count_spared(self) -> int:
+        """How many fewer may be faulty where regions leave: f is that of a smaller set."""
+        return (self.n - 1) // 3 - (self.n - 2) // 3 if self.ballots else 0
 
 
 class Simulation:
@@ -102,6 +107,7 @@ class Simulation:
             plan.rotations,
             self.chain.find_code,
             self.liars,
+            plan.ballots,
         )
         self.mischief = Mischief(
             self.kernel,
@@ -111,7 +117,7 @@ class Simulation:
             self.links,
             self.processes,
             population.regions,
-            len(plan.cast),
+            len(plan.cast) + plan.count_spared(),
         )
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
