@@ -7,15 +7,18 @@ nothing.
 
 from collections.abc import Callable, Collection, Sequence
 
+from devnet.simulator.anything import Anything
 from devnet.simulator.audit import Durability
 from devnet.simulator.council import Council
 from devnet.simulator.kernel import MS, Kernel
+from devnet.simulator.payloads import NothingFits
 from devnet.simulator.population import START_MS, Party, Population
 from devnet.simulator.process import Process
 from devnet.simulator.trade import Deal, Pair
 from ledger.codec import Value
 from ledger.crypto import Domain, SigningKey
 from ledger.primitives import Code, Digest
+from ledger.sealed import SealedBlock
 from ledger.transaction import compose_body, decode_transaction, key_signer, sign_body
 from node.intake import Answer
 from node.port import Phase, Status
@@ -48,6 +51,7 @@ class Load:
         self._liars = liars
         self._council = Council(population.regions, kernel.random) if has_ballots else None
         self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
+        self._anything = self._make_anything()
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
         self._key_turns: dict[str, int] = {}
@@ -111,6 +115,7 @@ class Load:
             self._make_voter: 1 if self._rotations_left else 0,
             self.make_step: 16,
             self._make_ballot: 6 if self._council is not None else 0,
+            self._make_anything_at_all: 6,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 
@@ -243,6 +248,37 @@ class Load:
         raw = self.make_by_founder(kind, data, signer, height)
         council.signed(kind, decode_transaction(raw, self._population.genesis.chain).id)
         return raw
+
+    def _make_anything(self) -> Anything:
+        population = self._population
+        codes = [*population.regions, *population.observers, population.bank, population.bureau]
+        spare = [key for party in population.parties[10:] for key in party.keys]
+        return Anything(
+            self._kernel.random,
+            codes,
+            self._find_holder,
+            spare,
+            lambda: START_MS + self._kernel.now_us // MS,
+        )
+
+    def _make_anything_at_all(self, height: int) -> bytes:
+        """Of any kind."""
+        try:
+            kind, data, signers = self._anything.make()
+        except NothingFits:
+            return self.make_deposit(height)
+        return self._sign(kind, data, signers, self._draw_until(height))
+
+    def hear(self, block: SealedBlock) -> None:
+        """A block is final: there is more to be about."""
+        self._anything.hear(block)
+
+    def _find_holder(self, code: str) -> SigningKey | None:
+        """The key of a founder, or the first one of a party that has joined."""
+        for party in self._registered:
+            if party.code == code:
+                return party.keys[0]
+        return self._population.find_key(code)
 
     def _make_refused(self, height: int) -> bytes:
         """What never enters: expired, too far ahead, badly signed, another chain's, garbage."""

@@ -49,9 +49,16 @@ class Population:
     bureau: Code
     parties: tuple[Party, ...]
 
+    def find_key(self, code: str) -> SigningKey | None:
+        """The identity key that a founder begins with; None for others."""
+        members = self.founded.members
+        return next((item.keys.identity for item in members if item.code == code), None)
+
     def identity_key(self, code: Code) -> SigningKey:
         """The identity key that a founder begins with."""
-        return next(member.keys.identity for member in self.founded.members if member.code == code)
+        key = self.find_key(code)
+        assert key is not None
+        return key
 
     def voter_keys(self, code: Code) -> tuple[SigningKey, ...]:
         """All validator keys that a region will ever use, the first one first."""

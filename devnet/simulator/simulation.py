@@ -34,6 +34,7 @@ from ledger.errors import LedgerError
 from ledger.genesis import ConsensusLimits
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
+from ledger.store import read_height
 from ledger.transaction import decode_transaction
 from node.execution import compute_validator_set
 from node.frames import Frame
@@ -174,6 +175,9 @@ class Simulation:
         if last.block.header.is_last_of_epoch:
             self.votes.meet(compute_validator_set(last.layer))
         if process.code not in self.liars:
+            for sealed in blocks:
+                if sealed.height > self.chain.height:
+                    self.load.hear(sealed)
             self.chain.take(process.code, blocks)
 
     def installed(self, process: Process) -> None:
@@ -300,6 +304,9 @@ class Simulation:
             return False
         stores = [process.replica.store for process in self.honest]
         if any(store.height != stores[0].height for store in stores):
+            return False
+        # What is on a disk and not told yet would be compared with what is not there elsewhere.
+        if any(read_height(item.store_disk) != stores[0].height for item in self.honest):
             return False
         if not all(stores[0].find_transaction(id_) for id_ in self._probes.values()):
             return False
