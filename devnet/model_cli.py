@@ -68,7 +68,8 @@ def _explore(cases: list[Case], states: int, as_json: bool) -> Iterator[Findings
     console = Console(stderr=True, highlight=False, quiet=as_json)
     for case in cases:
         found = Explorer(case, judge_end=find_stop, most_states=states).run()
-        console.print(f"{case.views} {case.name}: {found.states} states, {found.seconds:.0f} s")
+        row = _as_row(found)
+        console.print(", ".join(f"{_COLUMNS[key]} {row[key]}" for key in _COLUMNS))
         yield found
 
 

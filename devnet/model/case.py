@@ -22,6 +22,7 @@ class Case:
     views: int
     byzantine: int | None  # which; validator v leads view v
     crashes: int = 0  # restarts in all, each from the journal with and without what was not synced
+    timeouts: int | None = None  # timers that fire in all; None: any
     torn: bool = False  # crashes also between a write and the sending that waits for it
     last_view: int = 0  # blocks made in this view change the validator set (E); 0: none does
     is_slow: bool = False  # making, judging and fetching blocks are steps of their own
@@ -73,6 +74,7 @@ LONG: Final = (
     Case("a follower lies, one restart, torn steps", 1, 0, crashes=1, torn=True),
     Case("nobody lies, one restart, torn steps", 1, None, crashes=1, torn=True),
     Case("a follower lies, two restarts", 1, 0, crashes=2),
+    Case("a follower lies, one timer fires", 3, 0, timeouts=1),
     Case("a follower lies", 2, 0),
     Case("the first leader lies", 2, 1),
     Case("the second leader lies", 2, 2),

@@ -98,15 +98,25 @@ def apply(peer: Peer, choice: Choice) -> Peer | None:
             return restart(peer, keeps_unsynced)
         case Crashes(_, during, writes):
             assert during is not None
-            return react_torn(_take_work(peer, during), _list_events(peer, during), writes)
+            return react_torn(_begin(peer, during), _list_events(peer, during), writes)
         case _:
-            return react(_take_work(peer, choice), _list_events(peer, choice))
+            return react(_begin(peer, choice), _list_events(peer, choice))
 
 
-def _take_work(peer: Peer, step: Step) -> Peer:
-    if not isinstance(step, Answers):
-        return peer
-    return replace(peer, work=peer.work[: step.place] + peer.work[step.place + 1 :])
+def fires(choice: Choice) -> bool:
+    """Whether a timer fires in it."""
+    return isinstance(choice.during if isinstance(choice, Crashes) else choice, TimesOut)
+
+
+def _begin(peer: Peer, step: Step) -> Peer:
+    """The validator whose timer or whose replica's work is no longer waited for."""
+    match step:
+        case Answers(place):
+            return replace(peer, work=peer.work[:place] + peer.work[place + 1 :])
+        case TimesOut():
+            return replace(peer, fired=peer.fired + 1)
+        case _:
+            return peer
 
 
 def _list_events(peer: Peer, step: Step) -> Sequence[Event]:

@@ -155,15 +155,19 @@ class Explorer:
         return None
 
     def _list_moves(self, numbers: Sequence[int]) -> Iterator[tuple[int, Move]]:
-        may_crash = self._may_crash(numbers)
+        may_crash, may_fire = self._may_crash(numbers), self._may_fire(numbers)
         for place, number in enumerate(numbers):
             others = [*numbers[:place], *numbers[place + 1 :]]
-            for move in self._locals.find_moves(number, others, may_crash):
+            for move in self._locals.find_moves(number, others, may_crash, may_fire):
                 yield place, move
 
     def _may_crash(self, numbers: Sequence[int]) -> bool:
         lives = self._locals.lives
         return sum(lives[number] for number in numbers) < self._case.crashes
+
+    def _may_fire(self, numbers: Sequence[int]) -> bool:
+        most = self._case.timeouts
+        return most is None or sum(self._locals.fired[number] for number in numbers) < most
 
     def _visit(self, numbers: list[int], parent: int) -> tuple[str, int] | None:
         key = self._make_key(numbers)

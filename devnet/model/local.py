@@ -13,7 +13,7 @@ from typing import Any
 from consensus.action import Fetch, Judge, Propose
 from consensus.journal import Held, OwnVote, decode_record
 from devnet.model.case import Case
-from devnet.model.choice import Choice, Crashes, Network, apply
+from devnet.model.choice import Choice, Crashes, Network, apply, fires
 from devnet.model.peer import Peer, Work
 from devnet.model.property import read_own
 from devnet.model.snapshot import make_count, make_fingerprint, read_proposal
@@ -60,12 +60,13 @@ class Locals:
         self._sent_numbers = Numbers()
         self._public_numbers = Numbers()
         self._heard_numbers = Numbers()
-        self._moves: dict[tuple[int, tuple[int, ...], bool], list[Move]] = {}
+        self._moves: dict[tuple[int, tuple[int, ...], bool, bool], list[Move]] = {}
         self._applied: dict[tuple[int, Choice], int | None] = {}
         self.peers: list[Peer] = []
         self.sent: list[int] = []
         self.public: list[int] = []  # what properties are about
         self.lives: list[int] = []
+        self.fired: list[int] = []
         self._visible: list[int] = []
         self._heard: list[int] = []  # what others can see of it
         # by permutation, with the journal and without (when no crash may follow)
@@ -87,9 +88,10 @@ class Locals:
             self._public_numbers.give((peer.sent, read_own(peer), peer.finals, held, peer.fate))
         )
         self.lives.append(peer.lives)
-        self._heard.append(
-            self._heard_numbers.give((peer.sent, peer.finals, peer.lives, peer.fate))
-        )
+        self.fired.append(peer.fired)
+        fired = None if self._case.timeouts is None else peer.fired
+        heard = (peer.sent, peer.finals, peer.lives, fired, peer.fate)
+        self._heard.append(self._heard_numbers.give(heard))
         self._visible.append(self._visible_numbers.give(visible))
         give = self._images.give
         self.images.append(
@@ -100,15 +102,19 @@ class Locals:
         )
         return number
 
-    def find_moves(self, number: int, others: Sequence[int], may_crash: bool) -> list[Move]:
+    def find_moves(
+        self, number: int, others: Sequence[int], may_crash: bool, may_fire: bool
+    ) -> list[Move]:
         """What may happen to a validator while the others are in these states."""
-        key = (number, tuple(self.sent[other] for other in others), may_crash)
+        key = (number, tuple(self.sent[other] for other in others), may_crash, may_fire)
         moves = self._moves.get(key)
         if moves is None:
-            moves = self._moves[key] = self._list_moves(number, others, may_crash)
+            moves = self._moves[key] = self._list_moves(number, others, may_crash, may_fire)
         return moves
 
-    def _list_moves(self, number: int, others: Sequence[int], may_crash: bool) -> list[Move]:
+    def _list_moves(
+        self, number: int, others: Sequence[int], may_crash: bool, may_fire: bool
+    ) -> list[Move]:
         """What a validator does in silence nobody can see, and nobody can prevent. So it is left
         undone until just before the validator says something."""
         sent = [self.peers[other].sent for other in others]
@@ -119,6 +125,8 @@ class Locals:
             at = waiting.popleft()
             for choice in Network(self.peers[at], sent).list_choices():
                 if isinstance(choice, Crashes) and not may_crash:
+                    continue
+                if fires(choice) and not may_fire:
                     continue
                 to = self._apply(at, choice)
                 if to is None:
@@ -155,6 +163,7 @@ class Locals:
             by.all(peer.finals),
             frozenset(_read_work(work, by) for work in peer.work),
             peer.lives,
+            None if self._case.timeouts is None else peer.fired,
             peer.fate,
         )
         bare = (visible, make_count(peer.core, by))

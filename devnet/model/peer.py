@@ -89,6 +89,7 @@ class Peer:
     stored: Certificate | None
     work: tuple[Work, ...]  # what a slow replica has yet to answer
     lives: int
+    fired: int = 0  # timers
     fate: str = ""  # why it stopped, where it should not have
 
 
@@ -106,6 +107,7 @@ def _begin(
     sent: frozenset[Said],
     finals: frozenset[Statement],
     lives: int,
+    fired: int = 0,
 ) -> Peer:
     core = make.core(
         SETTINGS,
@@ -117,7 +119,9 @@ def _begin(
         replay(journal) if lives and make.reads_journal else None,
         recovering=lives > 0,
     )
-    peer = Peer(case, make, index, core, journal, len(journal), sent, finals, stored, (), lives)
+    peer = Peer(
+        case, make, index, core, journal, len(journal), sent, finals, stored, (), lives, fired
+    )
     events: list[Event] = [PendingChanged(True)]
     if stored is not None:
         events.insert(0, Synced(stored, case.is_last(find_name(stored.block))))
@@ -137,6 +141,7 @@ def restart(peer: Peer, keeps_unsynced: bool) -> Peer:
         peer.sent,
         peer.finals,
         peer.lives + 1,
+        peer.fired,
     )
 
 
@@ -236,6 +241,7 @@ class _Step:
             self._stored,
             tuple(self._work),
             self._peer.lives,
+            self._peer.fired,
             self._fate,
         )
 
