@@ -419,6 +419,17 @@ class Conductor:
         self._park(block, raws, source, self._hear_certified(block), is_certified=True)
         self._seek_parent(block)
 
+    def start(self) -> None:
+        """Execute what was voted for and is not stored, the lowest first, since what is final of it
+        may be in no store at all; then begin."""
+        replica = self._replica
+        kept = [(height, hash_) for hash_, height in self._bodies.items()]
+        for height, hash_ in sorted(kept):
+            body = self._journal.get_body(hash_)
+            if height > replica.store.height and body is not None:
+                replica.judge.park(block_of_body(body), body.raws, "", _ignore, is_certified=True)
+        self.step(Started())
+
     def seek(self, certificate: Certificate) -> None:
         """The body of a final block, from those who voted for it: when the power failed everywhere
         before anybody had stored it, it is in journals only."""
@@ -456,6 +467,10 @@ class Conductor:
         parked = judge.get(block.hash)
         if parked is not None and parked.missing:
             self._replica.fetch.want_transactions()
+
+
+def _ignore(_outcome: Outcome, _reason: str) -> None:
+    """Whether it was right shows when it is certified."""
 
 
 def _describe_vote(block: Header) -> str:

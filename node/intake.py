@@ -72,6 +72,7 @@ class Intake:
         self._on_added = on_added
         self._accepted: dict[Digest, Transaction] = {}
         self._unjudged: dict[Digest, Transaction] = {}  # of these, restored and not in the mempool
+        self._crowded: dict[Digest, None] = {}  # of these, for want of room
         self._recent: OrderedDict[Digest, Status] = OrderedDict()
         self._waiters: dict[Digest, dict[object, Callable[[Status], None]]] = {}
         self._unverified: set[Digest] = set()  # ids
@@ -308,7 +309,7 @@ class Intake:
             else:
                 self._accepted[id_] = self._unjudged[id_] = transaction
         self._forget(gone)
-        self._judge_again()
+        self._judge(list(self._unjudged.values()))
 
     def _restore_one(self, id_: Digest, raw: bytes) -> Transaction | None:
         if self._store.find_transaction(id_) is not None:
@@ -322,20 +323,32 @@ class Intake:
             self._remember(Status(id_, Phase.INVALID, refusal.code))
             return None
 
-    def _judge_again(self) -> None:
+    def _judge(self, transactions: Iterable[Transaction]) -> None:
         """Offer those restored transactions whose signatures hold under the final state.
 
         Of the others nothing is known: a store that was lost or restored may be older than what was
-        accepted. They are tried again when identities change, and otherwise expire.
+        accepted. They are tried again when their signers change, and otherwise expire; those for
+        which there is no room, with every block.
         """
         jobs: list[Job] = []
-        for transaction in self._unjudged.values():
+        for transaction in transactions:
+            self._crowded.pop(transaction.id, None)
+            if not self._has_room(transaction):
+                continue
             try:
                 jobs.append((transaction, self._resolve(transaction, self._store.state)))
             except Refused:
                 continue
         if jobs:
             self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
+
+    def _has_room(self, transaction: Transaction) -> bool:
+        try:
+            self._mempool.check_room(transaction)
+        except Refused:
+            self._crowded[transaction.id] = None
+            return False
+        return True
 
     def _restored(self, jobs: list[Job], valid: list[bool]) -> None:
         added: list[Pending] = []
@@ -348,7 +361,7 @@ class Intake:
             elif not is_valid or self._resolve(transaction, self._store.state) != keys:
                 if not is_unjudged:
                     self._give_up(transaction.id, "key-rotated")
-            else:
+            elif self._has_room(transaction):
                 self._unjudged.pop(transaction.id, None)
                 pending = Pending(transaction, keys)
                 self._mempool.add(pending)
@@ -381,11 +394,16 @@ class Intake:
         for transaction in (*self._mempool.expire(height), *late):
             self._give_up(transaction.id, "expired")
         rekeyed = {code for block in blocks for code in list_rekeyed(block.layer)}
+        again = [
+            item
+            for item in self._unjudged.values()
+            if item.id in self._crowded or not rekeyed.isdisjoint(item.signers)
+        ]
+        self._judge(again)
         if rekeyed:
             self.reject_rotated(
                 [item for item in self._mempool if not rekeyed.isdisjoint(item.transaction.signers)]
             )
-            self._judge_again()
 
     def reject_rotated(self, suspects: Iterable[Pending]) -> None:
         """Forget waiting transactions whose signer has another key in final state by now."""
@@ -424,6 +442,7 @@ class Intake:
     def _finish(self, status: Status) -> None:
         self._accepted.pop(status.id, None)
         self._unjudged.pop(status.id, None)
+        self._crowded.pop(status.id, None)
         self._remember(status)
         for notify in self._waiters.pop(status.id, {}).values():
             notify(status)

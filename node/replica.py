@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from consensus import journal as core_journal
 from consensus.certificate import Certificate
 from consensus.core import Core
-from consensus.event import Received, Started, Synced
+from consensus.event import Received, Synced
 from consensus.message import CertificateMessage, decode_message
 from consensus.settings import Settings
 from consensus.validators import ValidatorSet
@@ -247,7 +247,7 @@ class Replica:
             self.joiner.start()
             return
         self.offers.take()
-        self.conductor.step(Started())
+        self.conductor.start()
         last = self.store.get_last_finalization()
         if last is not None:
             self._tell_stored(Certificate.decode(last[1]))

@@ -336,6 +336,27 @@ def test_promises_outlive_the_store() -> None:
     assert list(desk.journal.scan_accepted()) == []
 
 
+def test_what_was_promised_waits_for_room_after_a_restart() -> None:
+    desk = Desk(MempoolLimits(2, 1 << 20, 5))
+    mine = [desk.deposit(), desk.deposit()]
+    desk.submit(*[item.raw for item in mine])
+    desk.settle()
+    desk.mempool.remove_ids([item.id for item in mine])
+    theirs = [desk.deposit(), desk.deposit()]
+    again = desk.intake = desk.open()
+    again.receive([item.raw for item in theirs], "peer")
+    desk.settle()
+    assert len(desk.mempool) == 2
+    again.restore()
+    desk.settle()
+    assert len(desk.mempool) == 2
+    assert again.get_status(mine[0].id) == Status(mine[0].id, Phase.ACCEPTED)
+    desk.make_final(*theirs)
+    desk.settle()
+    assert {item.transaction.id for item in desk.mempool} == {item.id for item in mine}
+    assert set(again.list_accepted()) == {item.raw for item in mine}
+
+
 def test_what_a_restart_found_may_be_over_before_it_is_checked() -> None:
     desk = Desk()
     item = desk.deposit(until=1)

@@ -17,6 +17,7 @@ from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.simulation import LIMITS, Plan, Simulation
+from devnet.simulator.thread import SimulatedDiskThread
 from ledger.primitives import View
 from ledger.store import read_height
 from ledger.transaction import decode_transaction
@@ -390,12 +391,14 @@ def test_a_restart_of_everybody_in_the_middle_of_an_epochs_end() -> None:
     simulation.weather.fsync_us = (50 * MS, 200 * MS)
     raw = simulation.load.make_voter_rotation(simulation.population.regions[1], 1)
     id_ = simulation.hand_in(simulation.processes[1], raw)
+    simulation.wait(lambda: id_ in simulation.durability.promises)
     simulation.wait(lambda: any(len(item.replica.chain) for item in simulation.processes))
     for process in simulation.processes:
         process.crash()
     for process in simulation.processes:
         process.start()
-    simulation.wait(lambda: id_ not in simulation.durability.promises or simulation.is_final(id_))
+    simulation.wait(lambda: simulation.is_final(id_))
+    simulation.wait(lambda: len({item.replica.store.height for item in simulation.processes}) == 1)
     rotate(simulation, simulation.processes[2])
     simulation.audit()
 
@@ -422,4 +425,29 @@ def test_all_restart_before_any_store_has_what_is_final(blocks: int) -> None:
         process.start()
     simulation.weather.heal()
     simulation.wait(lambda: all(map(simulation.is_final, ids)))
+    simulation.audit()
+
+
+def test_all_restart_when_many_blocks_are_final_and_in_no_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The journals went on while the commits of all stores hung."""
+    simulation = start()
+    stored = [process.replica.store.height for process in simulation.processes]
+    monkeypatch.setattr(SimulatedDiskThread, "run", lambda *_: None)
+    for process in simulation.processes:
+        keep_all(process.journal_disk)
+    ids = []
+    while min(item.replica.chain.decided_height for item in simulation.processes) < 45:
+        ids.append(simulation.hand_in(simulation.processes[0], simulation.load.make_probe(1)))
+        simulation.kernel.run_until(simulation.kernel.now_us + 60 * MS)
+    assert [process.replica.store.height for process in simulation.processes] == stored
+    promised = [id_ for id_ in ids if id_ in simulation.durability.promises]
+    assert len(promised) > 40
+    monkeypatch.undo()
+    for process in simulation.processes:
+        process.crash()
+    for process in simulation.processes:
+        process.start()
+    simulation.wait(lambda: all(map(simulation.is_final, promised)))
     simulation.audit()
