@@ -153,10 +153,22 @@ async def test_a_peer_that_the_ledger_does_not_list_is_told_apart(tmp_path: Path
     assert remote.standing is Standing.UNLISTED
 
 
-async def test_expired_certificates_still_connect(tmp_path: Path) -> None:
-    server = make_node(tmp_path, REGION, begin=1_000, end=2_000)
-    client = make_node(tmp_path, OTHER, begin=END - 2_000, end=END)
-    await handshake(server, client, server.listens(), client.connects())
+PAST, FUTURE = (1_000, 2_000), (END - 2_000, END)
+
+
+@pytest.mark.parametrize(
+    ("server_validity", "client_validity"),
+    [(PAST, (BEGIN, END)), ((BEGIN, END), PAST), (PAST, PAST), (PAST, FUTURE)],
+)
+async def test_expired_certificates_still_connect(
+    tmp_path: Path, server_validity: tuple[int, int], client_validity: tuple[int, int]
+) -> None:
+    """On either side of the handshake, and those that are not valid yet."""
+    server = make_node(tmp_path, REGION, begin=server_validity[0], end=server_validity[1])
+    client = make_node(tmp_path, OTHER, begin=client_validity[0], end=client_validity[1])
+    seen, remote = await handshake(server, client, server.listens(), client.connects())
+    assert (seen.code, seen.standing) == (OTHER, Standing.LISTED)
+    assert (remote.code, remote.standing) == (REGION, Standing.LISTED)
 
 
 async def test_a_certificate_under_another_root_is_refused(tmp_path: Path) -> None:
