@@ -1,6 +1,7 @@
 """What stopped other networks, or a prototype of this one; each with whole replicas."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,21 +10,23 @@ from consensus.certificate import Certificate
 from consensus.journal import Held, OwnVote, decode_record
 from consensus.message import CertificateMessage, Proposal, VoteMessage
 from consensus.vote import Vote, VoteKind
-from devnet.simulator import ports
 from devnet.simulator.adversaries import cast
 from devnet.simulator.adversaries.cast import Part
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.population import START_MS
 from devnet.simulator.process import Process
 from devnet.simulator.simulation import LIMITS, Plan, Simulation
 from devnet.simulator.thread import SimulatedDiskThread
-from ledger.primitives import View
+from ledger.primitives import Code, Digest, View
 from ledger.store import read_height
-from ledger.transaction import decode_transaction
+from ledger.transaction import key_signer
+from node.enrolment import DAY_MS, Validity, derive_key, issue
 from node.frames import Frame, Transactions
 from tests.devnet.simulator.censor import Censor, read
 from tests.devnet.simulator.test_cases import agree, rotate, start
+from tests.devnet.simulator.test_lost_block import step_until
 from tests.devnet.simulator.test_membership import Council
 
 HEARTBEAT_US = LIMITS.heartbeat_ms * MS
@@ -94,6 +97,8 @@ def test_no_vote_leaves_before_its_fsync_has_ended() -> None:
     assert crashes >= 4
     assert len({vote.view for _, vote in left}) > 5
     agree(simulation, victim)
+    # A heartbeat may just be on its way to the disks.
+    simulation.wait(lambda: len({it.replica.store.height for it in simulation.processes}) == 1)
     simulation.audit()
 
 
@@ -134,47 +139,51 @@ def test_the_hoarded_votes_for_an_epochs_last_block_come_too_late(
     view = honest[0].replica.core.view
     censor = Censor(simulation)
 
-    # What the three say for a block in this view, the liar alone hears.
+    # What the three say for a block in this view, the liar alone hears; no later one is final.
     def drops(_: str, code: str, frame: Frame) -> bool:
         message = read(frame)
-        if isinstance(message, VoteMessage):
-            vote = message.signed.vote
-            return (vote.view, vote.kind) == (view, VoteKind.NOTARIZE) and code != liar.code
-        return False
+        if not isinstance(message, VoteMessage):
+            return False
+        vote = message.signed.vote
+        if vote.kind is VoteKind.FINALIZE:
+            return vote.view >= view
+        return (vote.view, vote.kind) == (view, VoteKind.NOTARIZE) and code != liar.code
 
     censor.drops = drops
     Hoarder.is_hoarding = True
-    raw = simulation.load.make_voter_rotation(honest[1].code, honest[0].replica.store.height)
+    raw = simulation.load.make_voter_rotation(Code(honest[1].code), honest[0].replica.store.height)
     id_ = simulation.hand_in(honest[0], raw)
     simulation.wait(lambda: view in liar.replica.core._ancestry.notarizations)
     hoarded = liar.replica.core._ancestry.notarizations[view]
+    last = liar.replica.chain.get(hoarded.block)
+    assert last.block.header.is_last_of_epoch
     # The others give up on the view, and certify another block in a later one.
     simulation.wait(
-        lambda: (
-            any(
-                later > view
-                for process in honest
-                for later in process.replica.core._ancestry.notarizations
-            )
-            or all(process.replica.core.status().final_view > view for process in honest)
-            or honest[0].replica.core.status().epoch == 1
-        )
+        lambda: all(item.replica.core.status().certified_view > view for item in honest)
     )
-    assert all(view not in process.replica.core._ancestry.notarizations for process in honest)
-    censor.drops = None
+    for process in honest:
+        core = process.replica.core
+        assert view in core._ancestry.nullifications
+        assert view not in core._ancestry.notarizations
+        assert not core._ancestry.is_certified(hoarded.block)
+        assert core.status().final_view < view
+        assert core.status().epoch == 0
     (habit,) = liar.habits
     habit.release()
-    liar.tell(liar.list_peers(), _frame(hoarded))
+    liar.tell(liar.list_peers(), make_frame(CertificateMessage(hoarded)))
+    simulation.wait(
+        lambda: all(item.replica.core._ancestry.is_certified(hoarded.block) for item in honest)
+    )
+    assert all(item.replica.core.status().final_view < view for item in honest)
+    censor.drops = None
     simulation.wait(lambda: simulation.is_final(id_))
     simulation.wait(lambda: all(item.replica.core.status().epoch == 1 for item in honest))
+    assert last.height in simulation.chain.blocks
+    assert simulation.chain.blocks[last.height].block.hash != last.block.hash
     places = {process.replica.store.find_transaction(id_) for process in honest}
     assert len(places) == 1
     agree(simulation, honest[1])
     simulation.audit()
-
-
-def _frame(certificate: Certificate) -> Frame:
-    return make_frame(CertificateMessage(certificate))
 
 
 def test_three_that_each_lack_another_nullification_give_them_to_each_other() -> None:
@@ -353,52 +362,82 @@ def test_members_whose_certificates_have_expired_still_agree() -> None:
     simulation.audit()
 
 
-def test_a_block_that_takes_longer_than_the_timers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Timers grow and blocks shrink until they fit."""
+def test_a_member_whose_certificate_alone_has_expired_is_needed_and_votes() -> None:
+    """It took a new key with a certificate for a day; two days later another one is down."""
     simulation = start()
-    nullified = count_votes(simulation)
-    monkeypatch.setattr(ports, "CHECK_US", 60 * MS)  # forty transactions: 2.4 s, the timers 0.9 s
-    censor = Censor(simulation)
-    gossip_until_us = simulation.kernel.now_us + 30 * SECOND
-
-    def drops(_: str, __: str, frame: Frame) -> bool:
-        """Nobody knows a transaction before it stands in a block."""
-        return (
-            isinstance(frame, Transactions)
-            and simulation.kernel.now_us < gossip_until_us
-            and (len(frame.raws) > 40)
-        )
-
-    censor.drops = drops
-    process = simulation.processes[0]
-    raws = [simulation.load.make_probe(1) for _ in range(120)]
-    process.replica.submit(raws, lambda _: None)
-    chain = simulation.population.genesis.chain
-    ids = [decode_transaction(raw, chain).id for raw in raws]
-    simulation.wait(lambda: all(map(simulation.is_final, ids)), 300 * SECOND)
-    assert nullified[VoteKind.NULLIFY] > 0
-    assert sum(item.replica.counters.nullifications for item in simulation.processes) > 0
-    sizes = [len(block.transactions) for block in simulation.chain.blocks.values()]
-    assert max(sizes) <= LIMITS.max_block_transactions
-    monkeypatch.undo()
-    agree(simulation, process)
+    population, load = simulation.population, simulation.load
+    member, other, *_ = simulation.processes
+    key, code = derive_key(b"short", member.code), Code(member.code)
+    validity = Validity.from_days(START_MS, 1)
+    certificate = issue(
+        code, population.observers[0], key.public, population.founded.root, validity, True
+    )
+    signers = [(code, population.identity_key(code)), (key_signer(key.public), key)]
+    rotation = {"certificate": certificate, "code": code}
+    id_ = simulation.hand_in(member, load._sign("identity.rotate", rotation, signers, 100))
+    simulation.wait(lambda: simulation.is_final(id_))
+    assert simulation.chain.find_code(id_) == "ok"
+    for process in simulation.processes:
+        process.skew_ms += 2 * DAY_MS
+    other.crash()
+    payment = {"amount_micro_yuan": 1, "reference": "", "to": other.code}
+    late = load._sign("settlement.pay", payment, [(code, key)], 100)
+    outcomes = [agree(simulation, member), simulation.hand_in(member, late)]
+    simulation.wait(lambda: all(map(simulation.is_final, outcomes)))
+    assert list(map(simulation.chain.find_code, outcomes)) == ["ok", "signer-expired"]
+    held = [decode_record(data) for _, data in member.journal_disk.scan(b"j", b"k")]
+    newest = max(
+        (item.certificate for item in held if isinstance(item, Held)), key=lambda it: it.view
+    )
+    assert member.replica.validators.find_index(code) in newest.signers
+    other.start()
+    agree(simulation, other)
     simulation.audit()
 
 
-def test_a_restart_of_everybody_in_the_middle_of_an_epochs_end() -> None:
+def list_last(process: Process) -> list[Digest]:
+    """The epoch's last block, or several that could be it, executed and not stored."""
+    headers = {sealed.block.hash: sealed.block.header for sealed in process.replica.chain}
+    return [hash_ for hash_, header in headers.items() if header.is_last_of_epoch]
+
+
+def is_executed(process: Process) -> bool:
+    """The process knows the epoch's last block."""
+    return bool(list_last(process))
+
+
+def is_certified(process: Process) -> bool:
+    """The process knows that it is certified."""
+    return any(map(process.replica.core._ancestry.is_certified, list_last(process)))
+
+
+def is_decided(process: Process) -> bool:
+    """The process knows that it is final, and has not stored it yet."""
+    return process.replica.core._ancestry.final_block in list_last(process)
+
+
+@pytest.mark.parametrize(
+    ("holds", "count"), [(is_executed, 3), (is_certified, 1), (is_certified, 4), (is_decided, 1)]
+)
+def test_a_restart_of_everybody_in_the_middle_of_an_epochs_end(
+    holds: Callable[[Process], bool], count: int
+) -> None:
     """The new set begins, whoever of it remembers what."""
     simulation = start()
     simulation.weather.fsync_us = (50 * MS, 200 * MS)
     raw = simulation.load.make_voter_rotation(simulation.population.regions[1], 1)
     id_ = simulation.hand_in(simulation.processes[1], raw)
-    simulation.wait(lambda: id_ in simulation.durability.promises)
-    simulation.wait(lambda: any(len(item.replica.chain) for item in simulation.processes))
+    step_until(simulation, lambda: sum(map(holds, simulation.processes)) >= count)
+    assert id_ in simulation.durability.promises
+    assert any(map(is_decided, simulation.processes)) == (holds is is_decided)
+    assert id_ not in simulation.chain.places, "no store has it"
     for process in simulation.processes:
         process.crash()
     for process in simulation.processes:
         process.start()
+    assert all(process.replica.core.status().epoch == 0 for process in simulation.processes)
     simulation.wait(lambda: simulation.is_final(id_))
-    simulation.wait(lambda: len({item.replica.store.height for item in simulation.processes}) == 1)
+    simulation.wait(lambda: all(it.replica.core.status().epoch == 1 for it in simulation.processes))
     rotate(simulation, simulation.processes[2])
     simulation.audit()
 
