@@ -1,9 +1,11 @@
-"""More than f: two of four sign for two histories. The fork is detected, and it names them."""
+"""More than f: they sign for two histories. The fork is detected, and it names them."""
 
 from collections.abc import Sequence
 
 import pytest
 
+from consensus.message import CertificateMessage
+from consensus.vote import VoteKind
 from devnet.simulator.adversaries.cast import Part
 from devnet.simulator.adversaries.twin import Twin
 from devnet.simulator.kernel import SECOND
@@ -12,58 +14,97 @@ from devnet.simulator.simulation import Plan, Simulation
 from ledger.sealed import SealedBlock
 from node.errors import Fork
 from node.fork import Kept, compare_stores
+from node.frames import Frame
 from node.journal import Journal
+from tests.devnet.simulator.censor import Censor, read
 
 
 class Split(Simulation):
-    """A network in which two histories may be final; who stops is remembered."""
+    """Twins, and halves of the others in which two histories may be final; who stops is kept."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, n: int, twins: int) -> None:
         self.stopped: dict[str, Exception] = {}
-        super().__init__(seed, Plan(cast=(Part(0, ("Twin",)), Part(1, ("Twin",)))))
+        super().__init__(seed, Plan(n=n, cast=tuple(Part(at, ("Twin",)) for at in range(twins))))
+        middle = len(self.honest) // 2
+        self.halves = self.honest[:middle], self.honest[middle:]
+        for twin in self.processes[:twins]:
+            assert isinstance(twin, Twin)
+            twin.others.update((other.code, None) for other in self.halves[1])
+
+    def part(self) -> None:
+        """The halves do not hear each other, and do not know."""
+        one, other = ([process.code for process in half] for half in self.halves)
+        pairs = [(here, there) for here in one for there in other]
+        self.links.block(pairs + [(there, here) for here, there in pairs], is_noticed=False)
+
+    def grow(self, height: int) -> None:
+        """Both histories are so high."""
+        while any(process.replica.store.height < height for process in self.honest):
+            assert self.kernel.now_us < 300 * SECOND
+            for process in self.honest:
+                process.submit([self.load.make_probe(1)], lambda _: None)
+            self.kernel.run_until(self.kernel.now_us + 2 * SECOND)
 
     def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
         """There is no one chain to hold them against."""
 
     def gave_up(self, process: Process, error: Exception) -> None:
         """Somebody stopped."""
-        self.stopped[process.code] = error
+        if process.code not in self.liars:
+            self.stopped[process.code] = error
+
+
+class Overheard:
+    """Who was told by the other half of a finalization, one that is news there or an older one."""
+
+    def __init__(self, simulation: Split) -> None:
+        self.news: set[str] = set()
+        self.old: set[str] = set()
+        self._honest = {process.code: process for process in simulation.honest}
+        self._one = {process.code for process in simulation.halves[0]}
+        Censor(simulation).drops = self._listen
+
+    def _listen(self, sender: str, code: str, frame: Frame) -> bool:
+        message = read(frame)
+        if not {sender, code} <= self._honest.keys() or not isinstance(message, CertificateMessage):
+            return False
+        is_final = message.certificate.kind is VoteKind.FINALIZE
+        if is_final and (sender in self._one) != (code in self._one):
+            final_view = self._honest[code].replica.core.status().final_view
+            (self.news if message.certificate.view > final_view else self.old).add(code)
+        return False
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("n", "twins"), [(4, 2), (7, 3)])
 def test_f_and_one_more_fork_the_chain_are_found_out_and_named(
-    monkeypatch: pytest.MonkeyPatch, seed: int
+    monkeypatch: pytest.MonkeyPatch, n: int, twins: int, seed: int
 ) -> None:
     monkeypatch.setattr(Twin, "_turn", lambda _: None)  # nobody changes sides
-    simulation = Split(seed)
-    *twins, one, other = simulation.processes
-    assert all(isinstance(twin, Twin) for twin in twins)
-    for twin in twins:
-        assert isinstance(twin, Twin)
-        twin.others[other.code] = None
-    simulation.links.block([(one.code, other.code), (other.code, one.code)], is_noticed=False)
+    simulation = Split(seed, n, twins)
+    simulation.part()
     simulation.start_all()
-    heights = [0, 0]
-    while min(heights) < 2:  # the second halves hear each other through `other` only: it is slow
-        assert simulation.kernel.now_us < 300 * SECOND
-        for process in (one, other):
-            process.submit([simulation.load.make_probe(1)], lambda _: None)
-        simulation.kernel.run_until(simulation.kernel.now_us + 2 * SECOND)
-        heights = [process.replica.store.height for process in (one, other)]
-    blocks = [process.replica.store.get_header_hash(min(heights)) for process in (one, other)]
-    assert blocks[0] != blocks[1]
-    assert not simulation.stopped.keys() - simulation.liars
+    simulation.grow(2)  # the second ones hear each other through one half only: it is slow
+    one, other = (half[0] for half in simulation.halves)
+    height = min(process.replica.store.height for process in simulation.honest)
+    for half in simulation.halves:
+        assert len({process.replica.store.get_header_hash(height) for process in half}) == 1
+    assert one.replica.store.get_header_hash(height) != other.replica.store.get_header_hash(height)
+    assert not simulation.stopped
+    overheard = Overheard(simulation)
     simulation.links.unblock()
     simulation.kernel.run_until(simulation.kernel.now_us + 20 * SECOND)
-    # An honest peer that hears of the other history stops, and says why.
-    stopped = {
-        code: error for code, error in simulation.stopped.items() if code not in simulation.liars
-    }
-    assert stopped
-    assert all(isinstance(error, Fork) for error in stopped.values())
-    # What the two folders hold names the culprits, and nobody else.
-    kept = [Kept(item.replica.store, Journal(item.journal_disk)) for item in (one, other)]
+    # Whoever hears of a finalization of the other history that is later than its own last one
+    # stops, and says why. Who is ahead does not look at older ones, and goes on.
+    assert overheard.news
+    assert overheard.old - overheard.news
+    assert simulation.stopped.keys() == overheard.news
+    assert all(isinstance(error, Fork) for error in simulation.stopped.values())
+    # What the folders hold names the culprits, and nobody else.
     genesis = simulation.population.genesis
-    proof = compare_stores(kept[0], kept[1], genesis, one.replica.domain)
-    assert {convict.code for convict in proof.convicts} == simulation.liars
-    assert set(proof.both) >= simulation.liars
+    for here in simulation.halves[0]:
+        for there in simulation.halves[1]:
+            kept = [Kept(it.replica.store, Journal(it.journal_disk)) for it in (here, there)]
+            proof = compare_stores(kept[0], kept[1], genesis, here.replica.domain)
+            assert {convict.code for convict in proof.convicts} == simulation.liars
+            assert set(proof.both) >= simulation.liars
