@@ -5,13 +5,15 @@ Durability     what was acknowledged is final on every peer, or can never be: ex
                the truth; restarted peers still know
 StateRoots     equal stores; the tree kept block by block is the one that the records give; derived
                tables are what the records say; the chain replayed from the genesis is the same
+Evidence       nobody honest is on record as double signing
 Conservation   the invariants of the contracts hold, after every block
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from contracts import invariants
+from contracts.evidence import DOUBLE_SIGNINGS
 from devnet.simulator.checkers import Chain
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.process import Process
@@ -64,6 +66,14 @@ class Durability:
         """A peer acknowledged a transaction."""
         self.promises.setdefault(transaction.id, Promise(transaction, code))
 
+    def lose(self, code: str, chain: Chain) -> None:
+        """The journal of a peer is gone: what it promised and is not final may be gone with it."""
+        self.promises = {
+            id_: promise
+            for id_, promise in self.promises.items()
+            if promise.code != code or id_ in chain.places
+        }
+
     def tell(self, code: str, status: Status) -> None:
         """A peer told a client what became of a transaction."""
         self.told.append((code, status))
@@ -83,6 +93,10 @@ class Durability:
                 raise Violation(
                     "Durability", f"{process.code} forgot {promise.id.hex()[:16]} in a restart"
                 )
+
+    def count_over(self, chain: Chain) -> int:
+        """How many of the promises ended otherwise than in the chain: expired, or their key did."""
+        return sum(id_ not in chain.places for id_ in self.promises)
 
     def is_settled(self, process: Process) -> bool:
         """Whether all that was promised is final or expired on a peer."""
@@ -157,6 +171,17 @@ def find_first_kept(process: Process, chain: Chain) -> int:
     height = chain.joined.get(process.code)
     window = process.replica.genesis.consensus.transaction_window
     return 0 if height is None else find_first_results(height, window)
+
+
+def check_evidence(process: Process, liars: Collection[str]) -> int:
+    """Evidence: nobody honest stands on the ledger as double signing; how often liars do."""
+    count = 0
+    for key, _ in process.replica.store.state.scan(DOUBLE_SIGNINGS.prefix):
+        code = key.split(b"\x00")[1].decode("ascii")
+        if code not in liars:
+            raise Violation("Evidence", f"{code} is honest, and recorded as double signing")
+        count += 1
+    return count
 
 
 def compare_stores(processes: Sequence[Process], chain: Chain) -> None:

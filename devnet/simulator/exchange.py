@@ -157,6 +157,10 @@ class Exchange:
         """A damaged store was replaced by an empty one."""
         raise Violation("NobodyStops", f"the store of {process.code} was damaged")
 
+    def lost_journal(self, process: Process) -> None:
+        """A journal was lost."""
+        raise Violation("NobodyStops", f"the journal of {process.code} was lost")
+
     def committed(self, process: Process, blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
         for sealed in blocks:

@@ -61,6 +61,8 @@ class Faults:
     step_every_us: int = 0
     bad_sync_every_us: int = 0
     full_every_us: int = 0
+    power_every_us: int = 0
+    loss_every_us: int = 0
     flip_every_us: int = 0
     max_down: int = 1
 
@@ -90,6 +92,8 @@ class Faults:
             "stepping clocks": self.step_every_us > 0,
             "failed fsync": self.bad_sync_every_us > 0,
             "full disks": self.full_every_us > 0,
+            "power failures at a write": self.power_every_us > 0,
+            "lost journals": self.loss_every_us > 0,
             "damaged disks": self.flip_every_us > 0,
             "more than f down": self.max_down > 1 and self.has_crashes,
         }
@@ -133,6 +137,8 @@ def draw_faults(rng: random.Random, n: int) -> Faults:
         step_every_us=strength(3, 10) * SECOND if maybe(0.15) else 0,
         bad_sync_every_us=strength(3, 10) * SECOND if maybe(0.15) else 0,
         full_every_us=strength(4, 10) * SECOND if maybe(0.15) else 0,
+        power_every_us=strength(1, 4) * SECOND if maybe(0.2) else 0,
+        loss_every_us=strength(6, 20) * SECOND if maybe(0.1) else 0,
         flip_every_us=strength(6, 20) * SECOND if maybe(0.1) else 0,
         max_down=rng.choices((f, f + 1, n), (8, 1, 1))[0],
     )

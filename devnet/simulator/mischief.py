@@ -139,9 +139,16 @@ class Mischief:
             case DeedKind.FULL:
                 self.tally.disk_failures += 1
                 process.fill_disks()
+            case DeedKind.POWER:
+                self.tally.disk_failures += 1
+                process.fail_at_write(deed.amount)
             case DeedKind.FLIP if self._may_lose(process):
                 self.tally.disk_failures += 1
                 process.damage_store()
+            case DeedKind.LOSS if self._may_lose(process):
+                self.tally.disk_failures += 1
+                process.crash()
+                process.lose_journal()
             case DeedKind.CRASH:
                 process.crash()
 

@@ -53,6 +53,10 @@ class Witness(Protocol):
         """The store of a process that is down was damaged, and is empty now."""
         ...
 
+    def lost_journal(self, process: "Process") -> None:
+        """The journal of a process that is down was lost, and what it had promised."""
+        ...
+
     def committed(self, process: "Process", blocks: Sequence[SealedBlock]) -> None:
         """Blocks are durable in a store."""
         ...
@@ -296,6 +300,16 @@ class Process:
         """The next read of the store fails its checksum: an operator begins with an empty one."""
         self.store_disk.is_damaged = True
 
+    def fail_at_write(self, writes: int) -> None:
+        """So many more writes succeed on one of the disks, then the power fails."""
+        disk = self._kernel.random.choice((self.journal_disk, self.store_disk))
+        disk.writes_left = writes
+
+    def lose_journal(self) -> None:
+        """Of a process that is down: its journal is gone, with votes and promises."""
+        self.journal_disk = SimulatedDisk()
+        self._witness.lost_journal(self)
+
     def mend_disks(self) -> None:
         """There is space again, and a damaged store has made place for an empty one."""
         if self.store_disk.is_damaged and not self.is_up:
@@ -303,6 +317,7 @@ class Process:
             self._witness.emptied(self)
         for disk in (self.journal_disk, self.store_disk):
             disk.is_full = disk.is_damaged = disk.is_failing = False
+            disk.writes_left = None
 
     def connect(self, peer: str) -> None:
         """A connection stands; both say hello."""

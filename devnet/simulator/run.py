@@ -44,7 +44,10 @@ class Report:
     disk_failures: int
     joined: int  # peers that began anew from a snapshot
     liars: tuple[str, ...]  # the habits of all that lie
+    lies: int
     double_signed: int  # contradictions that honest peers proved
+    recorded: int  # of these, on the ledger
+    over: int  # promises that expired, or whose key was rotated away
     is_real: bool
     violation: str
     digest: str
@@ -74,7 +77,8 @@ def draw_plan(seed: int) -> Plan:
     is_small = rng.random() < 0.15
     cast = draw_cast(rng, n)
     # With one region less f may be less by one: so must be whoever lies or has lost its votes.
-    is_safe = len(cast) + bool(faults.flip_every_us) <= (n - 2) // 3
+    loses = bool(faults.flip_every_us or faults.loss_every_us)
+    is_safe = len(cast) + loses <= (n - 2) // 3
     return Plan(
         n=n,
         observers=observers,
@@ -132,7 +136,10 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         disk_failures=tally.disk_failures,
         joined=len(simulation.chain.joined),
         liars=tuple(habit for part in plan.cast for habit in part.habits),
+        lies=simulation.count_lies(),
         double_signed=simulation.count_double_signed(),
+        recorded=simulation.recorded,
+        over=simulation.durability.count_over(chain),
         is_real=plan.is_real,
         violation=violation,
         digest=simulation.kernel.digest,
@@ -159,7 +166,10 @@ class Summary:
     partitions: int
     disk_failures: int
     joined: int
+    lies: int
     double_signed: int
+    recorded: int
+    over: int
     real: int
     faults: dict[str, int]
     liars: dict[str, int]
@@ -178,13 +188,16 @@ class Summary:
             ("transactions final", f"{self.transactions:,}"),
             ("due items", f"{self.due_items:,}"),
             ("acknowledged", f"{self.promises:,}"),
+            ("of these expired, or their key did", f"{self.over:,}"),
             ("votes", f"{self.votes:,}"),
             ("epochs begun", f"{self.epochs:,}"),
             ("crashes", f"{self.crashes:,}"),
             ("partitions", f"{self.partitions:,}"),
             ("failures of disks", f"{self.disk_failures:,}"),
             ("joined by a snapshot", f"{self.joined:,}"),
+            ("lies", f"{self.lies:,}"),
             ("double signing proved", f"{self.double_signed:,}"),
+            ("double signing recorded", f"{self.recorded:,}"),
             ("seeds with Ed25519", f"{self.real:,}"),
             *((f"seeds with {name}", f"{count:,}") for name, count in self.faults.items()),
             *((f"seeds with {name}", f"{count:,}") for name, count in self.liars.items()),
@@ -212,7 +225,10 @@ def summarize(reports: Sequence[Report]) -> Summary:
         partitions=sum(report.partitions for report in reports),
         disk_failures=sum(report.disk_failures for report in reports),
         joined=sum(report.joined for report in reports),
+        lies=sum(report.lies for report in reports),
         double_signed=sum(report.double_signed for report in reports),
+        recorded=sum(report.recorded for report in reports),
+        over=sum(report.over for report in reports),
         real=sum(report.is_real for report in reports),
         faults=dict(sorted(faults.items())),
         liars=dict(sorted(liars.items())),

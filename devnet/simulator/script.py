@@ -30,6 +30,8 @@ class DeedKind(StrEnum):
     STEP = "clock step"
     BAD_SYNC = "failed fsync"  # the next synced write fails, and the process with it
     FULL = "full disk"  # for a while every write fails
+    POWER = "power failure at a write"  # the amount is how many writes there are before it
+    LOSS = "lost journal"  # of a process that goes down: its keys vote no more
     FLIP = "flipped bit"  # a read finds a damaged block: the operator begins with an empty folder
 
 
@@ -84,6 +86,8 @@ def draw_script(rng: random.Random, faults: Faults, peers: int, until_us: int) -
         (DeedKind.STEP, faults.step_every_us),
         (DeedKind.BAD_SYNC, faults.bad_sync_every_us),
         (DeedKind.FULL, faults.full_every_us),
+        (DeedKind.POWER, faults.power_every_us),
+        (DeedKind.LOSS, faults.loss_every_us),
         (DeedKind.FLIP, faults.flip_every_us),
     ):
         at_us = 0
@@ -124,5 +128,7 @@ def _draw_deed(rng: random.Random, kind: DeedKind, faults: Faults, at_us: int, p
             return Deed(at_us, kind, one, rng.randint(10 * MS, 4 * SECOND))
         case DeedKind.STEP:
             return Deed(at_us, kind, one, amount=rng.randint(-2_000, 2_000))
+        case DeedKind.POWER:
+            return Deed(at_us, kind, one, rng.randint(*DOWN_US), rng.randrange(6))
         case _:
             return Deed(at_us, kind, one, rng.randint(*DOWN_US))

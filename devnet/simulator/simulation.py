@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from devnet.simulator.adversaries.cast import Part, make_process
-from devnet.simulator.audit import Durability, check_replay, check_store, compare_stores
+from devnet.simulator.adversaries.liar import Liar
+from devnet.simulator.audit import (
+    Durability,
+    check_evidence,
+    check_replay,
+    check_store,
+    compare_stores,
+)
 from devnet.simulator.checkers import (
     Chain,
     VoteConsistency,
@@ -120,6 +127,7 @@ class Simulation:
             population.regions,
             len(plan.cast) + plan.count_spared(),
         )
+        self.recorded = 0  # double signing, on the ledger
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
         self._probes: dict[str, Digest] = {}
@@ -164,6 +172,10 @@ class Simulation:
         """A damaged store was replaced by an empty one."""
         self.durability.emptied.add(process.code)
         self.chain.forget(process.code)
+
+    def lost_journal(self, process: Process) -> None:
+        """A journal was lost."""
+        self.durability.lose(process.code, self.chain)
 
     def crashed(self, process: Process) -> None:
         """A process is down."""
@@ -237,6 +249,7 @@ class Simulation:
         self.durability.check(self.honest, self.chain)
         for process in self.honest:
             check_store(process, self.population.first)
+        self.recorded = check_evidence(self.honest[0], self.liars)
         compare_stores(self.honest, self.chain)
         whole = [process for process in self.honest if process.code not in self.chain.joined]
         check_replay(self.kernel.random.choice(whole), self.population.first)
@@ -319,6 +332,10 @@ class Simulation:
         """How many contradictions the honest peers that run have proved."""
         running = [process.replica for process in self.honest if process.is_running]
         return sum(replica.counters.double_signed for replica in running)
+
+    def count_lies(self) -> int:
+        """How often a liar said something else than its replica."""
+        return sum(process.lies for process in self.processes if isinstance(process, Liar))
 
     def describe(self) -> str:
         """Where everybody stands."""

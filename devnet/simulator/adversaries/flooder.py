@@ -16,6 +16,7 @@ from node.frames import (
     WantRange,
     WantTransactions,
 )
+from node.snapshot_frames import PartKind, WantEpochs, WantPart, WantSnapshot
 
 BURST = 12
 TRANSACTIONS = 30
@@ -78,6 +79,8 @@ class Flooder(Habit):
         height = self.liar.replica.store.height
         first = self.random.randint(1, height + 1)
         frames: list[Frame] = [WantRange(first, first + 255) for _ in range(3)]
+        frames += [WantSnapshot(), WantEpochs(0)]
+        frames += [WantPart(height // 16 * 16, kind, 0, 0) for kind in PartKind]
         frames += [WantBlock(Digest(self.random.randbytes(32))) for _ in range(BURST)]
         hashes = tuple(Digest(self.random.randbytes(32)) for _ in range(BURST))
         return [*frames, WantTransactions(hashes)]

@@ -64,6 +64,7 @@ class Liar(Process):
     ) -> None:
         self.setting = setting
         self.voter_keys = voter_keys
+        self.lies = 0  # frames that left otherwise than the replica meant them, or without it
         self.habits = [make(self) for make in habits]
         self._habit = self.habits[0]
         super().__init__(setting, code, voter_keys, witness)
@@ -88,12 +89,20 @@ class Liar(Process):
 
     def send(self, sender: str, to: Sequence[str], frame: Frame) -> None:
         """What the replica wants to say, twisted."""
-        for targets, said in self._habit.say(to, frame):
-            self.tell(targets, said, sender)
+        instead = list(self._habit.say(to, frame))
+        if instead != [(to, frame)]:
+            self.lies += 1
+        for targets, said in instead:
+            self.speak(targets, said, sender)
 
-    def tell(self, to: Sequence[str], frame: Frame, sender: str = "") -> None:
+    def tell(self, to: Sequence[str], frame: Frame) -> None:
+        """Say something that the replica never said, or said at another time."""
+        self.lies += 1
+        self.speak(to, frame, self.code)
+
+    def speak(self, to: Sequence[str], frame: Frame, sender: str) -> None:
         """Say something as it is."""
-        self.setting.links.send(sender or self.code, to, frame)
+        self.setting.links.send(sender, to, frame)
 
     def list_connected(self, code: str) -> list[str]:
         """Who is connected."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from consensus.message import Report
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame, read_consensus
-from ledger.snapshot import BodyPart, HeaderPart, StatePart
+from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
 from node.frames import BlockBody, Frame, Hello, Range, Transactions
 from node.snapshot_frames import EpochEnds, Offer, SnapshotFrame
 
@@ -24,7 +24,7 @@ class LyingSyncer(Habit):
                 return self._answer(to, self._alter_range(frame))
             case BlockBody():
                 return [(to, self._alter_body(frame))]
-            case Offer() | EpochEnds() | StatePart() | HeaderPart() | BodyPart():
+            case Offer() | EpochEnds() | StatePart() | HeaderPart() | ResultPart() | BodyPart():
                 return self._answer(to, self._alter_snapshot(frame))
             case Transactions(raws):
                 return [(to, Transactions(tuple(map(self._alter, raws))))]
@@ -76,6 +76,8 @@ class LyingSyncer(Habit):
                 return replace(frame, records=((key, self._alter(envelope)), *rest))
             case HeaderPart(_, _, (header, *rest)):
                 return replace(frame, headers=(self._alter(header), *rest))
+            case ResultPart(_, _, _, ((leaf, *leaves), *rest), _):
+                return replace(frame, blocks=((self._alter(leaf), *leaves), *rest))
             case BodyPart(_, _, (body, *rest)):
                 lied = replace(body, parent_certificate=self._alter(body.parent_certificate))
                 return replace(frame, bodies=(lied, *rest))

@@ -81,7 +81,7 @@ class Twin(Liar):
 
     def send(self, sender: str, to: Sequence[str], frame: Frame) -> None:
         """To those on this side."""
-        self.tell([peer for peer in to if peer not in self.others], frame, sender)
+        self.speak([peer for peer in to if peer not in self.others], frame, sender)
 
 
 class _Second(Process):
@@ -113,7 +113,8 @@ class _Second(Process):
 
     def send(self, sender: str, to: Sequence[str], frame: Frame) -> None:
         """To those on this side."""
-        self._first.tell([peer for peer in to if peer in self._first.others], frame, sender)
+        self._first.lies += 1
+        self._first.speak([peer for peer in to if peer in self._first.others], frame, sender)
 
     def list_connected(self, code: str) -> list[str]:
         """Those on this side."""

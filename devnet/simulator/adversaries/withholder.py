@@ -8,13 +8,14 @@ from node.frames import BlockBody, Frame, Range, Transactions
 
 
 class Withholder(Habit):
-    """Its blocks hold transactions that it alone has; it tells one fewer than would be enough."""
+    """Its blocks hold transactions that it alone has; it tells a quorum of them, or one fewer."""
 
     def say(self, to: Sequence[str], frame: Frame) -> Iterable[Said]:
         """No bodies, no transactions, and proposals for some only."""
         if isinstance(frame, BlockBody | Transactions | Range):
             return []
         if isinstance(read_consensus(frame), Proposal):
-            most = max(1, self.liar.replica.validators.quorum - 1)
+            # Its proposal is its own vote: with it, these are one fewer than a quorum, or just one.
+            most = max(1, self.liar.replica.validators.quorum - self.random.randint(1, 2))
             return [(self.random.sample(list(to), min(most, len(to))), frame)]
         return [(to, frame)]

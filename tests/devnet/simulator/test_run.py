@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from devnet.cli import app
 from devnet.errors import DevnetError
-from devnet.simulator.adversaries.cast import NAMES
+from devnet.simulator.adversaries.cast import NAMES, Part
 from devnet.simulator.campaign import read_log, run_campaign
 from devnet.simulator.case import load_case
 from devnet.simulator.faults import Faults, draw_faults
-from devnet.simulator.kernel import SECOND
+from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.process import Process
 from devnet.simulator.run import draw_plan, run_seed, summarize
 from devnet.simulator.sabotage import BUGS, find_bug, sabotage
@@ -49,7 +49,7 @@ def test_a_seed_replays_exactly_whatever_the_hash_seed() -> None:
 def test_seeds_cover_every_fault() -> None:
     drawn = [draw_plan(seed) for seed in range(200)]
     names = {name for plan in drawn for name in plan.faults.describe()}
-    assert len(names) == 21
+    assert len(names) == 23
     assert {habit for plan in drawn for part in plan.cast for habit in part.habits} == set(NAMES)
     assert all(len(plan.cast) <= (plan.n - 1) // 3 for plan in drawn)
     assert {deed.kind for plan in drawn for deed in plan.script} == set(DeedKind)
@@ -113,6 +113,29 @@ def test_every_bug_breaks_something_that_is_there() -> None:
     for bug in BUGS.values():
         assert bug.name in vars(bug.owner)
         assert vars(bug.owner)[bug.name] is not bug.wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_habit_lies_and_nobody_honest_is_harmed(name: str) -> None:
+    faults = Faults(delay_us=(200, 50 * MS))
+    plan = Plan(cast=(Part(2, (name,)),), faults=faults, fire_us=5 * SECOND)
+    report = run_seed(3, plan)
+    assert report.is_well, report.violation
+    assert report.lies > 2
+    if name in ("Equivocator", "Nullifier", "Flooder"):
+        assert report.double_signed > 0
+        assert report.recorded > 0
+    elif name != "Twin":
+        assert report.recorded == 0
+
+
+def test_an_honest_validator_on_record_is_found() -> None:
+    simulation = Simulation(3, Plan(cast=(Part(2, ("Nullifier",)),), fire_us=4 * SECOND))
+    simulation.run()
+    assert simulation.recorded > 0
+    simulation.liars = frozenset()
+    with pytest.raises(Violation, match="Evidence"):
+        simulation.audit()
 
 
 def test_a_failing_seed_is_made_small_and_fails_again(tmp_path: Path) -> None:
