@@ -6,6 +6,7 @@ the store's state) or a block beside them is final (then they are dropped).
 
 from collections.abc import Iterator
 
+from ledger.block import Block
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
 from ledger.store import Store
@@ -101,6 +102,12 @@ class Chain:
         for lost in [key for key in self._sealed if key not in kept]:
             del self._sealed[lost], self._ids[lost], self._transactions[lost]
         return branch
+
+    def check_final(self, block: Block) -> None:
+        """Raises Fork where another block than this final one is stored as final at its height."""
+        own = self.store.get_header_hash(block.header.height)
+        if own is not None and own != block.hash:
+            raise make_fork(block.hash, own)
 
     def fold(self, blocks: list[SealedBlock]) -> None:
         """Decided blocks are on disk: their children stand on the store now."""

@@ -307,29 +307,32 @@ class Replica:
         if self.joiner is not None:
             self.joiner.receive(sender, frame)
             return
-        match frame:
-            case Consensus(data):
-                message = decode_message(data)
-                self.attendance.hear_epoch(sender, message.epoch)
-                self.conductor.step(Received(Code(sender), message))
-            case Transactions(raws):
-                self._receive_transactions(sender, raws)
-            case WantTransactions(hashes):
-                self.serving.send_transactions(sender, hashes)
-            case WantBlock(hash_):
-                self.serving.send_block(sender, hash_)
-            case BlockBody():
-                self._receive_body(sender, frame)
-            case WantRange() | WantSnapshot() | WantEpochs() | WantPart():
-                self._ports.send([sender], self.serve(frame))
-            case Range():
-                self._receive_range(sender, frame)
-            case Hello():
-                self._hear_height(sender, frame.height)
-            case Notice(code, detail):
-                _log.warning("%s says: %s: %s", sender, code, detail)
-                if code == REPLACED:
-                    self.conductor.hear_replaced(sender)
+        try:
+            match frame:
+                case Consensus(data):
+                    message = decode_message(data)
+                    self.attendance.hear_epoch(sender, message.epoch)
+                    self.conductor.step(Received(Code(sender), message))
+                case Transactions(raws):
+                    self._receive_transactions(sender, raws)
+                case WantTransactions(hashes):
+                    self.serving.send_transactions(sender, hashes)
+                case WantBlock(hash_):
+                    self.serving.send_block(sender, hash_)
+                case BlockBody():
+                    self._receive_body(sender, frame)
+                case WantRange() | WantSnapshot() | WantEpochs() | WantPart():
+                    self._ports.send([sender], self.serve(frame))
+                case Range():
+                    self.sync.receive(sender, frame)
+                case Hello():
+                    self._hear_height(sender, frame.height)
+                case Notice(code, detail):
+                    _log.warning("%s says: %s: %s", sender, code, detail)
+                    if code == REPLACED:
+                        self.conductor.hear_replaced(sender)
+        except Fork as error:
+            self.stop(error)
 
     def _hear_height(self, peer: str, height: int) -> None:
         """A peer says how far it is; if far ahead of next to nothing, a snapshot is quicker."""
@@ -339,12 +342,6 @@ class Replica:
             if self.sync.count_beyond(self.chain.decided_height + FAR) >= enough:
                 self.stop(Restart(f"others are more than {FAR} blocks ahead", joins=True))
 
-    def _receive_range(self, sender: str, range_: Range) -> None:
-        try:
-            self.sync.receive(sender, range_)
-        except Fork as error:
-            self.stop(error)
-
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         self.intake.receive(raws, sender)
         if self.judge.is_wanting:
@@ -353,6 +350,8 @@ class Replica:
     def _receive_body(self, sender: str, body: BlockBody) -> None:
         block = block_of_body(body)
         if self.fetch.wants(block.hash):
+            if self._unreached is not None and self._unreached.block == block.hash:
+                self.chain.check_final(block)
             self.conductor.park_certified(block, body.raws, sender)
 
     # --- transactions

@@ -7,6 +7,7 @@ import pytest
 from consensus.message import CertificateMessage
 from consensus.vote import VoteKind
 from devnet.simulator.adversaries.cast import Part
+from devnet.simulator.adversaries.habit import make_frame
 from devnet.simulator.adversaries.twin import Twin
 from devnet.simulator.kernel import SECOND
 from devnet.simulator.process import Process
@@ -14,7 +15,7 @@ from devnet.simulator.simulation import Plan, Simulation
 from ledger.sealed import SealedBlock
 from node.errors import Fork
 from node.fork import Kept, compare_stores
-from node.frames import Frame
+from node.frames import Consensus, Frame
 from node.journal import Journal
 from tests.devnet.simulator.censor import Censor, read
 
@@ -108,3 +109,30 @@ def test_f_and_one_more_fork_the_chain_are_found_out_and_named(
             proof = compare_stores(kept[0], kept[1], genesis, here.replica.domain)
             assert {convict.code for convict in proof.convicts} == simulation.liars
             assert set(proof.both) >= simulation.liars
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_later_finalization_of_a_lower_block_is_a_fork(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """No range of blocks shows it, since none is asked for that is not above one's own last one."""
+    monkeypatch.setattr(Twin, "_turn", lambda _: None)
+    simulation = Split(seed, 4, 2)
+    simulation.part()
+    simulation.start_all()
+    simulation.grow(2)
+    one, other = simulation.honest
+    final = other.replica.core._ancestry.final
+    assert final is not None
+    assert final.view > one.replica.core.status().final_view
+    assert other.replica.store.height < one.replica.store.height
+    # What the higher one says of its own history, nobody hears.
+    Censor(simulation).drops = lambda sender, _, frame: (
+        sender == one.code and isinstance(frame, Consensus)
+    )
+    simulation.links.unblock()
+    one.deliver(other.code, make_frame(CertificateMessage(final)))
+    simulation.wait(lambda: one.code in simulation.stopped, 5 * SECOND)
+    error = simulation.stopped[one.code]
+    assert isinstance(error, Fork)
+    assert final.block.hex() in str(error)
