@@ -177,13 +177,18 @@ def finish(
 
 
 def wipe(disk: KeyValue) -> None:
-    """Forget a snapshot that cannot be had: the disk is empty again, but for its mark."""
+    """Forget a snapshot that cannot be had: the disk is empty again, but for its mark.
+
+    What is noted as here goes first, so that whoever ends in the middle fetches it again.
+    """
+    notes = disk.scan(schema.META_PIECE, prefix_end(schema.META_PIECE))
+    _write_all(disk, [(key, None) for key, _ in notes])
     first, last = bytes((_TABLES[0],)), bytes((_TABLES[-1] + 1,))
     keys = (key for key, _ in disk.scan(first, last) if key[0] in _TABLES)
     while batch := list(islice(keys, BATCH)):
         disk.write([(key, None) for key in batch], sync=True)
         keys = (key for key, _ in disk.scan(batch[-1], last) if key[0] in _TABLES)
-    disk.write([(schema.META_FINAL, None), *_forget_pieces(disk)], sync=True)
+    disk.write([(schema.META_FINAL, None), (schema.META_INSTALL, None)], sync=True)
 
 
 def _write_all(disk: KeyValue, changes: Iterable[Change]) -> None:

@@ -67,7 +67,7 @@ def _check_joining(status: Document) -> Iterator[Finding]:
             "joining",
             f"joining by a snapshot: {joining['phase']}, {joining['missing']} of "
             f"{joining['pieces']} pieces are missing",
-            "wait; those named sent wrong pieces and are asked no more",
+            "wait; those named sent wrong pieces: tell their operators",
             is_stuck=True,
             who=list(joining["dropped"]),
         )

@@ -9,11 +9,12 @@ See docs/spec/snapshot.md.
    validators of the one before, and so who may finalize its header. Who cannot is left.
 3. *Fetch.* Pieces come from everybody at once, a few from each at a time: the headers first, since
    results and bodies are held against them. A part is verified when it comes and written at once.
-4. Who sends what cannot be is named and asked for nothing more. Who does not answer, or has the
-   snapshot no more, is passed over. If nobody has it, a newer one is sought, and only what differs
-   from what is here is fetched.
+4. Who sends what cannot be is named, and asked for nothing for a while. Who has the snapshot no
+   more, or does not answer again and again, is passed over. If nobody has it, a newer one is
+   sought, of whoever was not asked yet, and only what differs from what is here is fetched.
 5. *Finish.* When all is written, the disk is made a store, and this peer begins anew with it. If no
-   snapshot is to be had, and nothing of one is here, it begins anew with the genesis.
+   snapshot is to be had, it begins anew with the genesis: soon if nothing of one is here, else
+   after many rounds in vain, and what is here is wiped first.
 """
 
 import enum
@@ -26,18 +27,17 @@ from typing import Any, Final
 
 from contracts import machine
 from ledger import install
+from ledger.block import Header
 from ledger.crypto import Domain
-from ledger.errors import LedgerError, ProofError, StoreError
+from ledger.errors import LedgerError, StoreError
 from ledger.genesis import Genesis
 from ledger.install import Certified
 from ledger.keyvalue import Change, KeyValue
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart, verify_manifest
-from ledger.store import EpochEnd, Store
-from node.client.bundle import Certified as CertifiedHeader
-from node.client.bundle import EpochLink
-from node.client.line import Line
+from ledger.store import Store
 from node.errors import Restart
 from node.frames import Frame, Hello, Notice
+from node.lineage import Lineage
 from node.pieces import Part, Piece, Pieces, is_empty
 from node.ports import Ports
 from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantSnapshot
@@ -53,6 +53,9 @@ PER_TICK: Final = 2  # of one peer: it answers 100 requests a second
 MAX_WRITING: Final = 32  # parts on their way to the disk
 MAX_BEHIND: Final = 1_024  # blocks that an offer may be below what its peer claims to have
 ROUNDS: Final = 2  # of all sources in vain before this peer begins with the genesis
+PATIENCE: Final = 60  # rounds, where a part of a snapshot would be lost by that
+SILENCES: Final = 3  # in a row, after which a source counts as one that has not the snapshot
+BARRED_MS: Final = 30_000  # for which a liar is asked for nothing
 
 
 class Phase(enum.Enum):
@@ -63,6 +66,7 @@ class Phase(enum.Enum):
     HEADERS = "fetching headers"
     OTHERS = "fetching the state"
     FINISHING = "making a store of the snapshot"
+    WIPING = "giving up a snapshot that is not to be had"
     ENDED = "joined"
 
 
@@ -72,6 +76,7 @@ class _Source:
 
     asked: dict[Piece, int] = field(default_factory=dict)
     rests_until_ms: int = 0
+    silences: int = 0
     has_it: bool = True
 
 
@@ -103,9 +108,8 @@ class Joiner:
         self._window = genesis.consensus.transaction_window
         self._disk = disk
         self._ports = ports
-        self._line = Line(genesis, genesis.hash, domain)
+        self._lineage = Lineage(genesis, domain)
         self._stop = stop
-        self._epochs: list[EpochEnd] = []
         self._heights: dict[str, int] = {}
         self._asked = ""
         self._tried: dict[str, None] = {}
@@ -118,6 +122,7 @@ class Joiner:
         self._turn = 0
         self.phase = Phase.SEEKING
         self.liars: dict[str, str] = {}
+        self._barred_until_ms: dict[str, int] = {}
 
     # --- life
 
@@ -175,10 +180,9 @@ class Joiner:
     def _seek(self) -> None:
         """Ask the next peer for its newest snapshot."""
         self.phase, self._asked, self._offer, self._target = Phase.SEEKING, "", None, None
-        sources = [code for code in self._ports.list_sync_sources() if code not in self.liars]
-        fresh = [code for code in sources if code not in self._tried]
+        fresh = [code for code in self._list_sources() if code not in self._tried]
         if not fresh:
-            self._end_round(has_asked=bool(self._tried or self.liars))
+            self._end_round(has_asked=bool(self._tried or self._barred_until_ms))
             return
         self._asked = max(fresh, key=lambda code: (self._heights.get(code, 0), code))
         self._tried[self._asked] = None
@@ -189,11 +193,18 @@ class Joiner:
         """Everybody was asked: begin again after a while, or with the genesis."""
         self._tried.clear()
         self._rounds += has_asked
-        if self._rounds >= ROUNDS and not install.is_installing(self._disk):
-            _log.warning("no snapshot is to be had: this peer executes the chain from its genesis")
-            self._end(False)
-        else:
+        has_some = install.is_installing(self._disk)
+        if self._rounds < (PATIENCE if has_some else ROUNDS):
             self._set_timer(RETRY_MS, self._seek)
+            return
+        _log.warning("no snapshot is to be had: this peer executes the chain from its genesis")
+        if has_some:
+            self.phase = Phase.WIPING
+            self._ports.cancel_timer("join")
+            disk = self._disk
+            self._ports.write_store(lambda: install.wipe(disk), lambda: self._end(False))
+        else:
+            self._end(False)
 
     def _pass_over(self) -> None:
         if self.phase in (Phase.SEEKING, Phase.PROVING):
@@ -216,44 +227,33 @@ class Joiner:
             header = verify_manifest(offer.manifest)
             behind = self._heights.get(sender, 0) - header.height
             known = install.read_known(self._disk)
-            if behind > MAX_BEHIND or header.height < known or header.epoch < self._line.epoch:
+            if behind > MAX_BEHIND or header.height < known or header.epoch < self._lineage.epoch:
                 self._seek()
                 return
             self.phase, self._offer = Phase.PROVING, offer
-            self._prove(sender, header.epoch)
+            self._prove(sender, offer, header)
 
-    def _prove(self, sender: str, epoch: int) -> None:
+    def _prove(self, sender: str, offer: Offer, header: Header) -> None:
         """Ask for the epochs before the offer, or find it proved."""
-        assert self._offer is not None and self._offer.manifest is not None
-        if self._line.epoch < epoch:
-            self._ports.send([sender], WantEpochs(self._line.epoch))
+        if self._lineage.epoch < header.epoch:
+            self._ports.send([sender], WantEpochs(self._lineage.epoch))
             self._set_timer(ANSWER_TIMEOUT_MS, self._pass_over)
             return
-        certified = CertifiedHeader(self._offer.manifest.header, self._offer.finalization)
-        self._line.finalize(certified, "the snapshot's header", "the snapshot's finalization")
-        self._aim(self._offer)
+        self._lineage.prove(offer)
+        self._aim(offer)
 
     def hear_epochs(self, sender: str, answer: EpochEnds) -> None:
         """How epochs ended; raises LedgerError for a lie."""
         if self.phase is not Phase.PROVING or sender != self._asked:
             return
-        if answer.first != self._line.epoch:
+        if answer.first != self._lineage.epoch:
             return
-        assert self._offer is not None and self._offer.manifest is not None
+        offer = self._offer
+        assert offer is not None and offer.manifest is not None
         with self._naming(sender):
-            epoch = verify_manifest(self._offer.manifest).epoch
-            if not answer.ends:
-                raise ProofError(f"it offers a snapshot of epoch {epoch} and does not prove it")
-            for end in answer.ends[: epoch - self._line.epoch]:
-                link = EpochLink(end.header, end.finalization, end.next_validators)
-                self._follow(link)
-            self._prove(sender, epoch)
-
-    def _follow(self, link: EpochLink) -> None:
-        header = self._line.follow(link)
-        following = self._line.validators
-        members = tuple(zip(following.codes, following.keys, strict=True))
-        self._epochs.append(EpochEnd(header.height, link.certificate, members))
+            header = verify_manifest(offer.manifest)
+            self._lineage.follow(answer, header)
+            self._prove(sender, offer, header)
 
     # --- fetching
 
@@ -263,9 +263,7 @@ class Joiner:
         header = verify_manifest(offer.manifest)
         pieces = Pieces(offer.manifest, header, self._disk, self._first_header, self._window)
         self._target = _Target(offer, pieces)
-        self._asked, self._rounds = "", 0
-        self._tried.clear()
-        self._sources = {}
+        self._asked, self._sources = "", {}
         _log.info(
             "fetching the snapshot of block %d: %d records", header.height, offer.manifest.count
         )
@@ -303,11 +301,14 @@ class Joiner:
             for piece in late:
                 del source.asked[piece]
                 self._wanted.appendleft(piece)
+            if late:
                 source.rests_until_ms = now_ms + REST_MS
+                source.silences += 1
+                source.has_it = source.has_it and source.silences < SILENCES
 
     def _list_usable(self) -> list[str]:
         """Who may be asked for pieces, another one first each time."""
-        codes = [code for code in self._ports.list_sync_sources() if code not in self.liars]
+        codes = self._list_sources()
         for code in codes:
             self._sources.setdefault(code, _Source())
         self._turn += 1
@@ -333,6 +334,7 @@ class Joiner:
         if piece is None:
             return
         del source.asked[piece]
+        source.silences = 0
         if is_empty(part):
             source.has_it = False
             self._wanted.appendleft(piece)
@@ -341,6 +343,7 @@ class Joiner:
         with self._naming(sender):
             changes, rest = target.pieces.take(piece, part)
             self._wanted.popleft()
+        self._rounds = 0
         if rest is not None:
             self._wanted.appendleft(rest)
         if changes:
@@ -374,7 +377,8 @@ class Joiner:
         assert manifest is not None
         self.phase = Phase.FINISHING
         self._ports.cancel_timer("join")
-        certified = Certified(manifest.header, self._target.offer.finalization, tuple(self._epochs))
+        ends = self._lineage.ends
+        certified = Certified(manifest.header, self._target.offer.finalization, tuple(ends))
         disk, window = self._disk, self._window
         self._ports.write_store(
             lambda: install.finish(disk, certified, window, machine.rebuild_derived),
@@ -383,14 +387,22 @@ class Joiner:
 
     # --- liars
 
+    def _list_sources(self) -> list[str]:
+        """Who may be asked: a lie is told again at most now and then, and costs one answer each."""
+        now_ms = self._ports.monotonic_ms()
+        barred = {code: at for code, at in self._barred_until_ms.items() if at > now_ms}
+        self._barred_until_ms = barred
+        return [code for code in self._ports.list_sync_sources() if code not in barred]
+
     @contextmanager
     def _naming(self, sender: str) -> Iterator[None]:
-        """What fails within is a lie of whoever sent it: it is named, and asked no more."""
+        """What fails within is a lie of whoever sent it: it is named, and left out for a while."""
         try:
             yield
         except LedgerError as error:
             if not isinstance(error, StoreError):
                 self.liars[sender] = str(error)
-                _log.error("%s lied about a snapshot and is asked no more: %s", sender, error)
+                self._barred_until_ms[sender] = self._ports.monotonic_ms() + BARRED_MS
+                _log.error("%s lied about a snapshot: %s", sender, error)
                 self.forget(sender)
             raise

@@ -35,7 +35,7 @@ from node.chain import Chain
 from node.conductor import Conductor
 from node.counters import Counters
 from node.epochs import Silence, compute_epoch, find_root, find_silence, find_voice
-from node.errors import Diverged, Fork, Refused, Restart
+from node.errors import Diverged, Fork, Refused
 from node.execution import compute_validator_set
 from node.fetch import Fetch
 from node.frames import (
@@ -65,14 +65,13 @@ from node.ports import Ports
 from node.propose import Proposer
 from node.reminder import Reminder
 from node.reporter import Reporter
+from node.scout import Scout
 from node.serving import Serving
-from node.snapshot_frames import WantEpochs, WantPart, WantSnapshot
+from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantPart, WantSnapshot
 from node.sync import Sync, block_of_body
 from node.trail import load_trail
 
 _log = logging.getLogger("suanlian.replica")
-FAR = 128  # blocks that others must have for a snapshot to be worth its while
-YOUNG = 512  # blocks that one may have executed, and leave for a snapshot
 SYNC_GRACE_MS = 250  # a validator's missing block is on its way by itself as a rule
 
 
@@ -109,7 +108,6 @@ class Replica:
         self._commits: list[tuple[list[SealedBlock], Certificate]] = []
         self._is_committing = False
         self._unreached: Certificate | None = None
-        self._may_join = may_join and store.height == 0 and installing is None
         self._recovered: core_journal.Journal | None = None
         self.voter_key: PublicKey | None = None  # of this epoch, where this peer holds it
         self.silence: Silence | None = None  # why this validator has no vote in this epoch
@@ -121,6 +119,8 @@ class Replica:
         self.joiner: Joiner | None = None
         if installing is not None:
             self.joiner = Joiner(genesis, store, installing, ports, self.domain, self.stop)
+        may_join = may_join and store.height == 0 and installing is None
+        self._scout = Scout(genesis, ports, self.domain, self.chain, self.stop, may_join)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
         self.judge = self._make_judge(block_limits)
@@ -270,6 +270,7 @@ class Replica:
         if self.joiner is not None:
             self.joiner.forget(peer)
         self.sync.forget(peer)
+        self._scout.forget(peer)
         self.attendance.leave(peer, self._ports.monotonic_ms())
 
     def diverge(self, block: Digest, reason: str) -> None:
@@ -325,6 +326,8 @@ class Replica:
                     self._ports.send([sender], self.serve(frame))
                 case Range():
                     self.sync.receive(sender, frame)
+                case Offer() | EpochEnds():
+                    self._scout.receive(sender, frame)
                 case Hello():
                     self._hear_height(sender, frame.height)
                 case Notice(code, detail):
@@ -335,12 +338,8 @@ class Replica:
             self.stop(error)
 
     def _hear_height(self, peer: str, height: int) -> None:
-        """A peer says how far it is; if far ahead of next to nothing, a snapshot is quicker."""
         self.sync.hear_height(peer, height)
-        if self._may_join and self.chain.decided_height < YOUNG:
-            enough = self.validators.f + 1 if self.is_validator else 1
-            if self.sync.count_beyond(self.chain.decided_height + FAR) >= enough:
-                self.stop(Restart(f"others are more than {FAR} blocks ahead", joins=True))
+        self._scout.hear_height(peer, height)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         self.intake.receive(raws, sender)

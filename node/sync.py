@@ -101,10 +101,6 @@ class Sync:
             # As a rule what is new is on its way here by itself.
             self.want(IDLE_RETRY_MS)
 
-    def count_beyond(self, height: int) -> int:
-        """How many peers say that they are beyond a height."""
-        return sum(claimed > height for claimed in self._heights.values())
-
     def forget(self, peer: str) -> None:
         """A peer is gone."""
         self._heights.pop(peer, None)

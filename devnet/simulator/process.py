@@ -15,7 +15,7 @@ from devnet.simulator.kernel import MS, Event, Kernel
 from devnet.simulator.links import Links
 from devnet.simulator.ports import Outlet, SimulatedPorts
 from devnet.simulator.thread import SimulatedDiskThread
-from ledger import install
+from ledger import install, schema
 from ledger.crypto import Domain, SigningKey
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
@@ -50,7 +50,7 @@ class Witness(Protocol):
         ...
 
     def emptied(self, process: "Process") -> None:
-        """The store of a process that is down was damaged, and is empty now."""
+        """The store of a process that is down was damaged or given up, and is empty now."""
         ...
 
     def lost_journal(self, process: "Process") -> None:
@@ -230,7 +230,8 @@ class Process:
         self._end()
         self._joins, self._may_join = joins, False
         if not joins and not install.is_installing(self.store_disk):
-            self._witness.installed(self)
+            is_wiped = self.store_disk.get(schema.META_FINAL) is None
+            (self._witness.emptied if is_wiped else self._witness.installed)(self)
         self.start()
 
     def _settle_commit(self) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from devnet.join import JoinSpec, run_join
-from node.replica import FAR
+from node.scout import FAR
 
 
 def test_a_snapshot_and_the_chain_lead_to_the_same_state(slot: None, tmp_path: Path) -> None:

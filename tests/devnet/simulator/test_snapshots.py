@@ -12,7 +12,7 @@ from devnet.simulator.simulation import Plan, Simulation
 from ledger.errors import LedgerError
 from ledger.install import is_installing
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
-from node import offers, pieces, replica
+from node import offers, pieces, scout
 from node.offers import Answer, Want
 from node.snapshot_frames import EpochEnds, Offer
 from tests.devnet.simulator.test_cases import agree, rotate
@@ -33,7 +33,7 @@ def grow(simulation: Simulation, blocks: int) -> None:
 @pytest.fixture(autouse=True)
 def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is far is nearer here: a chain takes its time."""
-    monkeypatch.setattr(replica, "FAR", FAR)
+    monkeypatch.setattr(scout, "FAR", FAR)
     monkeypatch.setattr(offers, "INTERVAL", INTERVAL)
     monkeypatch.setattr(pieces, "SPAN", 4)
 
@@ -107,7 +107,7 @@ Lie = Callable[[Answer], Answer]
 
 
 def flip(data: bytes) -> bytes:
-    return data[:-1] + bytes((data[-1] ^ 1,))
+    return data[:-1] + bytes((data[-1] ^ 1,)) if data else b"\x01"
 
 
 def lie_about_parts(answer: Answer) -> Answer:
@@ -192,7 +192,7 @@ def test_liars_are_named_and_left_out(lie: Lie) -> None:
     simulation.links.unblock()
     while not has_joined(simulation, late):
         grow(simulation, 1)
-    assert sorted(heard) == [(late.code, process.code) for process in liars]
+    assert sorted(set(heard)) == [(late.code, process.code) for process in liars]
     check(simulation, late)
 
 

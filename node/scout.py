@@ -1,0 +1,128 @@
+"""Whether to leave a chain that has hardly begun for a snapshot.
+
+1. A height that somebody claims costs one request: whoever says to be far ahead is asked for the
+   newest snapshot, and for the epochs that lead to it.
+2. Only an offer that is proved, and far ahead, lets this peer begin anew as one that joins. One
+   liar cannot have that, nor can many.
+3. One peer is asked at a time: the one that was asked longest ago, and nobody twice in `AGAIN_MS`.
+   So a peer that says nothing, or keeps claiming, does not stand before the others.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from ledger.block import Header
+from ledger.crypto import Domain
+from ledger.errors import LedgerError
+from ledger.genesis import Genesis
+from ledger.snapshot import verify_manifest
+from node.chain import Chain
+from node.errors import Restart
+from node.lineage import Lineage
+from node.ports import Ports
+from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantSnapshot
+
+FAR: Final = 128  # blocks that others must have for a snapshot to be worth its while
+YOUNG: Final = 512  # blocks that one may have executed, and leave for a snapshot
+ANSWER_TIMEOUT_MS: Final = 5_000
+AGAIN_MS: Final = 5_000
+
+
+class Scout:
+    """Asks those who say that they are far ahead; stops the replica if it is true."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        ports: Ports,
+        domain: Domain,
+        chain: Chain,
+        stop: Callable[[Exception], None],
+        may_join: bool,
+    ) -> None:
+        self._lineage = Lineage(genesis, domain)
+        self._ports = ports
+        self._chain = chain
+        self._stop = stop
+        self._may_join = may_join
+        self._claims: dict[str, int] = {}
+        self._asked_at_ms: dict[str, int] = {}
+        self._asked = ""
+        self._offer: Offer | None = None  # that is being proved
+
+    def hear_height(self, peer: str, height: int) -> None:
+        """A peer says how far it is."""
+        self._claims[peer] = height
+        self._ask()
+
+    def forget(self, peer: str) -> None:
+        """A peer is gone."""
+        self._claims.pop(peer, None)
+        if self._asked == peer:
+            self._pass_over()
+
+    def receive(self, sender: str, frame: Offer | EpochEnds) -> None:
+        """What was asked for; raises LedgerError for a lie. Anything else is left."""
+        if sender != self._asked:
+            return
+        try:
+            if isinstance(frame, EpochEnds):
+                self._hear_epochs(frame)
+            elif self._offer is None:
+                self._hear_offer(frame)
+        except LedgerError:
+            self.forget(sender)
+            raise
+
+    def _is_far(self, height: int) -> bool:
+        here = self._chain.decided_height
+        return here < YOUNG and height > here + FAR
+
+    def _ask(self) -> None:
+        if self._asked or not self._may_join:
+            return
+        sources = self._ports.list_sync_sources()
+        far = [code for code in sources if self._is_far(self._claims.get(code, 0))]
+        now_ms, asked_at_ms = self._ports.monotonic_ms(), self._asked_at_ms
+        fresh = [code for code in far if code not in asked_at_ms]
+        waiting = [code for code in far if now_ms - asked_at_ms.get(code, now_ms) >= AGAIN_MS]
+        if fresh or waiting:
+            self._asked = min(fresh or waiting, key=lambda code: (asked_at_ms.get(code, 0), code))
+            asked_at_ms[self._asked] = now_ms
+            self._send(WantSnapshot())
+
+    def _send(self, want: WantSnapshot | WantEpochs) -> None:
+        self._ports.send([self._asked], want)
+        at_ms = self._ports.monotonic_ms() + ANSWER_TIMEOUT_MS
+        self._ports.set_timer("scout", at_ms, self._pass_over)
+
+    def _pass_over(self) -> None:
+        self._ports.cancel_timer("scout")
+        self._asked, self._offer = "", None
+        self._ask()
+
+    def _hear_offer(self, offer: Offer) -> None:
+        header = None if offer.manifest is None else verify_manifest(offer.manifest)
+        is_old = header is not None and header.epoch < self._lineage.epoch
+        if header is None or is_old or not self._is_far(header.height):
+            self._pass_over()
+            return
+        self._offer = offer
+        self._prove(offer, header)
+
+    def _hear_epochs(self, answer: EpochEnds) -> None:
+        offer = self._offer
+        if offer is None or offer.manifest is None or answer.first != self._lineage.epoch:
+            return
+        header = verify_manifest(offer.manifest)
+        self._lineage.follow(answer, header)
+        self._prove(offer, header)
+
+    def _prove(self, offer: Offer, header: Header) -> None:
+        if self._lineage.epoch < header.epoch:
+            self._send(WantEpochs(self._lineage.epoch))
+            return
+        self._lineage.prove(offer)
+        if self._is_far(header.height):
+            self._stop(Restart(f"others have a snapshot of block {header.height}", joins=True))
+        self._pass_over()
