@@ -59,13 +59,15 @@ class Call:
 
     def parse(self, data: dict[str, Any]) -> Payload:
         """The payload of a transaction's data; raises CallError naming the first wrong field."""
+        # The refusal is raised outside: as its context pydantic's error would live on, and with it,
+        # since Python's collector cannot look into it, every frame that led here (a test).
         try:
             payload: Payload = self.payload.__pydantic_validator__.validate_python(data)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "data"
-            raise CallError("bad-data", f"{field}: {first['msg']}") from None
-        return payload
+            fault = _describe(error)
+        else:
+            return payload
+        raise CallError("bad-data", fault)
 
     def check_signers(self, signers: Sequence[str]) -> None:
         """Raise CallError unless the signers are those that the call needs, in order."""
@@ -77,6 +79,12 @@ class Call:
         if not fits:
             wanted = ", ".join(role.name for role in self.signers)
             raise CallError("missing-signer", f"{self.kind} is signed by: {wanted}")
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "data"
+    return f"{field}: {first['msg']}"
 
 
 @dataclass(frozen=True, slots=True)

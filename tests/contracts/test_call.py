@@ -1,5 +1,8 @@
 """What never enters a block, and who may act in which standing."""
 
+import gc
+import weakref
+
 import pytest
 
 from contracts import machine
@@ -151,3 +154,28 @@ def test_declarations_are_sound() -> None:
         assert set(call.tolerates) <= {"suspended", "expired", "inactive"}
         roles = [role.optional for role in call.signers]
         assert roles == sorted(roles), "optional signers come last"
+
+
+def test_a_payload_that_is_refused_leaves_nothing_behind() -> None:
+    """pydantic's errors are none that Python's collector can look into: what is kept with one, by
+    its traceback, is kept for ever, and whoever hands in nonsense could fill the memory."""
+
+    class Submission:
+        """What a caller has in its hands, and the answer with it."""
+
+        answer: CallError | None = None
+
+    def hand_in(submission: Submission) -> None:
+        try:
+            CALLS["settlement.pay"].parse({**PAY, "to": PROVIDER[:-1] + "0"})
+        except CallError as error:
+            submission.answer = error
+
+    submission = Submission()
+    hand_in(submission)
+    assert submission.answer is not None
+    assert submission.answer.code == "bad-data"
+    kept = weakref.ref(submission)
+    del submission
+    gc.collect()
+    assert kept() is None
