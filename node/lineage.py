@@ -43,4 +43,9 @@ class Lineage:
         assert offer.manifest is not None
         certified = Certified(offer.manifest.header, offer.finalization)
         self._line.finalize(certified, "the snapshot's header", "the snapshot's finalization")
-        return verify_manifest(offer.manifest)
+        header = verify_manifest(offer.manifest)
+        if header.is_last_of_epoch:
+            raise ProofError(
+                "it offers a snapshot of an epoch's last block, with which nothing begins"
+            )
+        return header

@@ -63,8 +63,8 @@ class Offers:
         """Offer the state as it is, if it can be proved."""
         store = self._store
         finalization = store.get_finalization(store.height)
-        if store.height == 0 or finalization is None:
-            return
+        if store.height == 0 or finalization is None or store.header.is_last_of_epoch:
+            return  # after an epoch's last block a store needs the next set too
         snapshot = Snapshot(store.state.view, store.header, finalization, store.tree)
         if snapshot.fits:
             now_ms = self._monotonic_ms()

@@ -2,8 +2,17 @@
 
 import pytest
 
-from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart, verify_manifest
+from ledger.errors import ProofError
+from ledger.snapshot import (
+    BodyPart,
+    HeaderPart,
+    ResultPart,
+    Snapshot,
+    StatePart,
+    verify_manifest,
+)
 from node import offers as module
+from node.lineage import Lineage
 from node.offers import Answer, Offers
 from node.snapshot_frames import EpochEnds, Offer, PartKind, WantEpochs, WantPart, WantSnapshot
 from tests.ledger.chain import REGIONS, Chain, key_of
@@ -58,6 +67,27 @@ def test_they_are_taken_where_others_take_them(chain: Chain, offers: Offers) -> 
     assert verify_manifest(offer.manifest).height == 4
     offers.take()
     assert offers.heights[:2] == [5, 4], "at a start, wherever the chain is"
+
+
+def test_an_epochs_last_block_is_not_offered_and_not_taken(chain: Chain, offers: Offers) -> None:
+    """A store that begins with it would lack the set of the epoch that follows."""
+    chain.extend()
+    chain.extend(next_members={str(code): key_of(f"{code} next") for code in REGIONS})
+    assert chain.store.header.is_last_of_epoch
+    offers.grew()
+    offers.take()
+    assert offers.heights == []
+    finalization = chain.store.get_finalization(2)
+    assert finalization is not None
+    store = chain.store
+    snapshot = Snapshot(store.state.view, store.header, finalization, store.tree)
+    lineage = Lineage(chain.genesis, chain.votes)
+    with pytest.raises(ProofError, match="last block"):
+        lineage.prove(Offer(snapshot.manifest, finalization))
+    chain.extend()
+    chain.extend()
+    offers.grew()
+    assert offers.heights == [4]
 
 
 def test_one_that_is_read_stays_while_it_is_read(
