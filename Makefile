@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRACE ?=
+LOG ?=
 N ?= 200
 
 .PHONY: help demo test check devnet bench sim model chaos fuzz trace format lock clean
@@ -35,8 +36,8 @@ devnet: $(STAMP) ## leave a network standing to play with
 bench: $(STAMP)  ## throughput, latency, the cost of a signature check
 	@$(BIN)/suanlian devnet bench
 
-sim: $(STAMP)    ## N seeds of the deterministic simulator
-	@$(BIN)/suanlian devnet sim --seeds $(N)
+sim: $(STAMP)    ## N seeds of the deterministic simulator (LOG=<file>: goes on where it was)
+	@$(BIN)/suanlian devnet sim --seeds $(N) $(if $(LOG),--log $(LOG))
 
 chaos: $(STAMP)  ## N minutes of faults on real processes (N=10)
 	@$(BIN)/suanlian devnet chaos --minutes $(if $(filter file,$(origin N)),10,$(N))
