@@ -41,6 +41,7 @@ class Load:
         find_code: Callable[[Digest], str | None],
         liars: Collection[str] = (),
         has_ballots: bool = False,
+        has_anything: bool = False,
     ) -> None:
         self._kernel = kernel
         self._population = population
@@ -51,7 +52,7 @@ class Load:
         self._liars = liars
         self._council = Council(population.regions, kernel.random) if has_ballots else None
         self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
-        self._anything = self._make_anything()
+        self._anything, self._has_anything = self._make_anything(), has_anything
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
         self._key_turns: dict[str, int] = {}
@@ -115,7 +116,7 @@ class Load:
             self._make_voter: 1 if self._rotations_left else 0,
             self.make_step: 16,
             self._make_ballot: 6 if self._council is not None else 0,
-            self._make_anything_at_all: 6,
+            self._make_anything_at_all: 6 if self._has_anything else 0,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 

@@ -93,6 +93,7 @@ def draw_plan(seed: int) -> Plan:
         limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
         snapshots=rng.random() < 0.5,
         ballots=n > 4 and is_safe and rng.random() < 0.7,
+        anything=True,
     )
 
 

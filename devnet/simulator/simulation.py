@@ -76,6 +76,7 @@ class Plan:
     limits: MempoolLimits = field(default_factory=MempoolLimits)
     snapshots: bool = False  # new peers join by them
     ballots: bool = False  # regions are suspended and come back
+    anything: bool = False  # calls of all kinds, by chance
 
     def count_spared(self) -> int:
         """How many fewer may be faulty where regions leave: f is that of a smaller set."""
@@ -116,6 +117,7 @@ class Simulation:
             self.chain.find_code,
             self.liars,
             plan.ballots,
+            plan.anything,
         )
         self.mischief = Mischief(
             self.kernel,
