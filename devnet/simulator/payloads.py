@@ -5,6 +5,7 @@ class, times near now. So what is drawn is well formed, and enough of it is lega
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from random import Random
@@ -69,26 +70,30 @@ class NothingFits(Exception):
     """Nothing is there that a call could be about."""
 
 
-class PayloadChance:
+class PayloadChance(ABC):
     """Draws payloads. What there is, is for a subclass to say: codes, ids, time and height."""
 
     rng: Random
 
+    @abstractmethod
     def pick_code(self, classes: str) -> str:
         """One of the codes of some classes; raises NothingFits."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def pick_id(self, type_: str) -> str:
         """The id of an object of a type; raises NothingFits."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def now_ms(self) -> int:
         """The time of the chain."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def now_height(self) -> int:
         """The height of the chain."""
-        raise NotImplementedError
+        ...
 
     def often(self, percent: int = 100 - RARELY) -> bool:
         """Whether something happens that mostly does."""
