@@ -38,7 +38,7 @@ class Forger(Habit):
         chosen = self.random.choice(forgeries)
         frame = make_frame(chosen)
         if self.random.random() < 0.1:
-            frame = Consensus(self._garble(frame.message))
+            frame = Consensus(self.flip(frame.message))
         self.liar.tell([self.random.choice(peers)], frame)
 
     def _spoil(self, message: Message) -> Message:
@@ -89,7 +89,3 @@ class Forger(Habit):
             for signer in signers
         )
         return Certificate(vote, signers, signatures)
-
-    def _garble(self, data: bytes) -> bytes:
-        at = self.random.randrange(len(data))
-        return data[:at] + bytes((data[at] ^ 1 << self.random.randrange(8),)) + data[at + 1 :]

@@ -34,6 +34,13 @@ class Habit:
     def leave(self) -> None:
         """Another habit is taken up."""
 
+    def flip(self, data: bytes) -> bytes:
+        """The same bytes but for one bit; a byte where there is none."""
+        if not data:
+            return b"\x00"
+        at = self.random.randrange(len(data))
+        return data[:at] + bytes((data[at] ^ 1 << self.random.randrange(8),)) + data[at + 1 :]
+
 
 def read_consensus(frame: Frame) -> Message | None:
     """The message of consensus in a frame, if there is one that can be read."""

@@ -27,7 +27,7 @@ class LyingSyncer(Habit):
             case Offer() | EpochEnds() | StatePart() | HeaderPart() | ResultPart() | BodyPart():
                 return self._answer(to, self._alter_snapshot(frame))
             case Transactions(raws):
-                return [(to, Transactions(tuple(map(self._alter, raws))))]
+                return [(to, Transactions(tuple(map(self.flip, raws))))]
             case _:
                 message = read_consensus(frame)
                 if isinstance(message, Report):
@@ -46,7 +46,7 @@ class LyingSyncer(Habit):
             case 0:
                 return None
             case 1:
-                return replace(range_, finalization=self._alter(range_.finalization))
+                return replace(range_, finalization=self.flip(range_.finalization))
             case 2:
                 return replace(range_, blocks=range_.blocks[:-1], headers=())
             case 3:
@@ -66,31 +66,25 @@ class LyingSyncer(Habit):
         match frame:
             case Offer(manifest, finalization) if manifest is not None:
                 if self.random.random() < 0.5:
-                    return Offer(manifest, self._alter(finalization))
-                roots = self._alter(manifest.state_roots)
+                    return Offer(manifest, self.flip(finalization))
+                roots = self.flip(manifest.state_roots)
                 return Offer(replace(manifest, state_roots=roots), finalization)
             case EpochEnds(_, (end, *rest)):
-                lie = replace(end, next_validators=self._alter(end.next_validators))
+                lie = replace(end, next_validators=self.flip(end.next_validators))
                 return replace(frame, ends=(lie, *rest))
             case StatePart(_, _, _, ((key, envelope), *rest), _):
-                return replace(frame, records=((key, self._alter(envelope)), *rest))
+                return replace(frame, records=((key, self.flip(envelope)), *rest))
             case HeaderPart(_, _, (header, *rest)):
-                return replace(frame, headers=(self._alter(header), *rest))
+                return replace(frame, headers=(self.flip(header), *rest))
             case ResultPart(_, _, _, ((leaf, *leaves), *rest), _):
-                return replace(frame, blocks=((self._alter(leaf), *leaves), *rest))
+                return replace(frame, blocks=((self.flip(leaf), *leaves), *rest))
             case BodyPart(_, _, (body, *rest)):
-                lied = replace(body, parent_certificate=self._alter(body.parent_certificate))
+                lied = replace(body, parent_certificate=self.flip(body.parent_certificate))
                 return replace(frame, bodies=(lied, *rest))
             case _:
                 return frame
 
     def _alter_body(self, body: BlockBody) -> BlockBody:
         if body.raws and self.random.random() < 0.5:
-            return replace(body, raws=(self._alter(body.raws[0]), *body.raws[1:]))
-        return replace(body, header=self._alter(body.header))
-
-    def _alter(self, data: bytes) -> bytes:
-        if not data:
-            return b"\x00"
-        at = self.random.randrange(len(data))
-        return data[:at] + bytes((data[at] ^ 1 << self.random.randrange(8),)) + data[at + 1 :]
+            return replace(body, raws=(self.flip(body.raws[0]), *body.raws[1:]))
+        return replace(body, header=self.flip(body.header))
