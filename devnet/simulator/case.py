@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from devnet.errors import DevnetError
-from devnet.simulator.adversaries.cast import Part
+from devnet.simulator.adversaries.part import Part
 from devnet.simulator.faults import CALM_DELAY_US, CALM_FSYNC_US, Faults
 from devnet.simulator.kernel import MS
+from devnet.simulator.plan import Plan
 from devnet.simulator.script import Deed
-from devnet.simulator.simulation import Plan
 from node.mempool import MempoolLimits
 
 _FORMAT = 1

@@ -12,6 +12,7 @@ from devnet.simulator.audit import Durability
 from devnet.simulator.council import Council
 from devnet.simulator.kernel import MS, Kernel
 from devnet.simulator.payloads import NothingFits
+from devnet.simulator.plan import Plan
 from devnet.simulator.population import START_MS, Party, Population
 from devnet.simulator.process import Process
 from devnet.simulator.trade import Deal, Pair
@@ -37,22 +38,20 @@ class Load:
         population: Population,
         domain: Domain,
         durability: Durability,
-        max_rotations: int,
+        plan: Plan,
         find_code: Callable[[Digest], str | None],
         liars: Collection[str] = (),
-        has_ballots: bool = False,
-        has_anything: bool = False,
     ) -> None:
         self._kernel = kernel
         self._population = population
         self._domain = domain
         self._durability = durability
-        self._rotations_left = max_rotations
+        self._rotations_left = plan.rotations
         self._find_code = find_code
         self._liars = liars
-        self._council = Council(population.regions, kernel.random) if has_ballots else None
+        self._council = Council(population.regions, kernel.random) if plan.ballots else None
         self._deals = [self._make_deal(place) for place in range(0, DEALERS, 2)]
-        self._anything, self._has_anything = self._make_anything(), has_anything
+        self._anything = self._make_anything() if plan.anything else None
         self._voter_turns = dict.fromkeys(population.regions, 0)
         self._registered: list[Party] = []
         self._key_turns: dict[str, int] = {}
@@ -116,7 +115,7 @@ class Load:
             self._make_voter: 1 if self._rotations_left else 0,
             self.make_step: 16,
             self._make_ballot: 6 if self._council is not None else 0,
-            self._make_anything_at_all: 6 if self._has_anything else 0,
+            self._make_anything_at_all: 6 if self._anything is not None else 0,
         }
         return self._kernel.random.choices(list(makers), list(makers.values()))[0](height)
 
@@ -264,6 +263,7 @@ class Load:
 
     def _make_anything_at_all(self, height: int) -> bytes:
         """Of any kind."""
+        assert self._anything is not None
         try:
             kind, data, signers = self._anything.make()
         except NothingFits:
@@ -272,7 +272,8 @@ class Load:
 
     def hear(self, block: SealedBlock) -> None:
         """A block is final: there is more to be about."""
-        self._anything.hear(block)
+        if self._anything is not None:
+            self._anything.hear(block)
 
     def _find_holder(self, code: str) -> SigningKey | None:
         """The key of a founder, or the first one of a party that has joined."""

@@ -15,8 +15,9 @@ from typing import Any
 from devnet.simulator.adversaries.cast import draw_cast
 from devnet.simulator.faults import Faults, draw_faults
 from devnet.simulator.kernel import MS, SECOND, OutOfEvents, Watch
+from devnet.simulator.plan import Plan
 from devnet.simulator.script import draw_script
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from devnet.simulator.violation import Violation
 from node.mempool import MempoolLimits
 

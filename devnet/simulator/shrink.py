@@ -10,8 +10,8 @@ from dataclasses import replace
 from devnet.simulator.case import Case
 from devnet.simulator.faults import Faults
 from devnet.simulator.kernel import SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.run import run_seed
-from devnet.simulator.simulation import Plan
 
 MAX_TRIALS = 250
 _NOISE = (

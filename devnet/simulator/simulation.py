@@ -7,10 +7,9 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
-from devnet.simulator.adversaries.cast import Part, make_process
+from devnet.simulator.adversaries.cast import make_process
 from devnet.simulator.adversaries.liar import Liar
 from devnet.simulator.audit import (
     Durability,
@@ -26,14 +25,13 @@ from devnet.simulator.checkers import (
     refuse_garbage,
     refuse_stop,
 )
-from devnet.simulator.faults import Faults
 from devnet.simulator.kernel import MS, SECOND, Kernel, Watch
 from devnet.simulator.links import Links
 from devnet.simulator.load import Load
 from devnet.simulator.mischief import Mischief
+from devnet.simulator.plan import Plan
 from devnet.simulator.population import START_MS, make_population
 from devnet.simulator.process import Process, Setting
-from devnet.simulator.script import Deed
 from devnet.simulator.suite import make_domain
 from devnet.simulator.violation import Violation
 from ledger.crypto import Domain, Purpose
@@ -45,7 +43,6 @@ from ledger.store import read_height
 from ledger.transaction import decode_transaction
 from node.execution import compute_validator_set
 from node.frames import Frame
-from node.mempool import MempoolLimits
 
 LIVENESS_US: Final = 60 * SECOND
 SAMPLE_US: Final = 250 * MS
@@ -57,30 +54,6 @@ LIMITS: Final = ConsensusLimits(
     max_block_transactions=40,
     transaction_window=200,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a seed decides before anything happens."""
-
-    n: int = 4
-    observers: int = 0
-    faults: Faults = field(default_factory=Faults)
-    fire_us: int = 10 * SECOND
-    pause_us: int = 100 * MS  # mean, between two clients
-    rotations: int = 0
-    is_real: bool = False  # Ed25519
-    is_encoded: bool = False  # frames as bytes
-    script: tuple[Deed, ...] = ()
-    cast: tuple[Part, ...] = ()
-    limits: MempoolLimits = field(default_factory=MempoolLimits)
-    snapshots: bool = False  # new peers join by them
-    ballots: bool = False  # regions are suspended and come back
-    anything: bool = False  # calls of all kinds, by chance
-
-    def count_spared(self) -> int:
-        """How many fewer may be faulty where regions leave: f is that of a smaller set."""
-        return (self.n - 1) // 3 - (self.n - 2) // 3 if self.ballots else 0
 
 
 class Simulation:
@@ -113,11 +86,9 @@ class Simulation:
             population,
             transactions,
             self.durability,
-            plan.rotations,
+            plan,
             self.chain.find_code,
             self.liars,
-            plan.ballots,
-            plan.anything,
         )
         self.mischief = Mischief(
             self.kernel,

@@ -8,8 +8,9 @@ from consensus.validators import ValidatorSet
 from consensus.vote import SignedVote, Vote, VoteKind
 from contracts.evidence import make_evidence_key
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.crypto import SigningKey, sha256
 from ledger.primitives import Digest, Epoch, View
 from node.frames import Consensus

@@ -1,7 +1,8 @@
 """A small network that ran: real contracts, votes, epochs and signatures, in virtual time."""
 
 from devnet.simulator.kernel import MS, SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.plan import Plan
+from devnet.simulator.simulation import Simulation
 
 
 def run_network(seed: int = 7, observers: int = 1, rotations: int = 2) -> Simulation:

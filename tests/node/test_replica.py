@@ -2,7 +2,8 @@
 
 from consensus.message import VoteMessage
 from devnet.simulator.kernel import MS, SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.plan import Plan
+from devnet.simulator.simulation import Simulation
 from node.frames import Range
 from node.journal import MARK_KEY, Journal
 from node.port import Phase, Status

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 import pytest
 
 from devnet.simulator.kernel import SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from node.diagnosis import DAY_MS, Finding, diagnose
 from node.disk import DiskState
 from node.expiry import compute_expiries, compute_quorum_expiry

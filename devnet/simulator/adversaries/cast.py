@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from devnet.simulator.adversaries.equivocator import Equivocator
@@ -14,6 +13,7 @@ from devnet.simulator.adversaries.laggard import Laggard
 from devnet.simulator.adversaries.liar import Liar
 from devnet.simulator.adversaries.lying_syncer import LyingSyncer
 from devnet.simulator.adversaries.nullifier import Nullifier
+from devnet.simulator.adversaries.part import Part
 from devnet.simulator.adversaries.replayer import Replayer
 from devnet.simulator.adversaries.twin import Twin
 from devnet.simulator.adversaries.withholder import Withholder
@@ -36,14 +36,6 @@ HABITS: Final[Mapping[str, type[Habit]]] = {
 }
 TWIN: Final = Twin.__name__
 NAMES: Final = tuple(sorted((*HABITS, TWIN)))
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Who lies (a place among the validators), and the names of the habits; `Twin` stands alone."""
-
-    place: int
-    habits: tuple[str, ...]
 
 
 def draw_cast(rng: random.Random, n: int) -> tuple[Part, ...]:

@@ -11,8 +11,9 @@ from consensus.vote import VoteKind
 from contracts.agreement import LEASES
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.primitives import Digest, View
 from node.frames import Consensus, Frame
 from node.peer import RunningPeer

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger import install
 from ledger.install import STATE, is_installing, read_roots
 from ledger.keyvalue import KeyValue

@@ -2,7 +2,8 @@
 
 from contracts.account import ACCOUNTS
 from devnet.simulator.kernel import SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.plan import Plan
+from devnet.simulator.simulation import Simulation
 from node.client.verify import verify_bundle
 from node.prover import prove_current
 from tests.devnet.simulator.test_cases import agree, rotate

@@ -6,12 +6,13 @@ import pytest
 
 from consensus.message import CertificateMessage
 from consensus.vote import VoteKind
-from devnet.simulator.adversaries.cast import Part
 from devnet.simulator.adversaries.habit import make_frame
+from devnet.simulator.adversaries.part import Part
 from devnet.simulator.adversaries.twin import Twin
 from devnet.simulator.kernel import SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.sealed import SealedBlock
 from node.errors import Fork
 from node.fork import Kept, compare_stores

@@ -14,8 +14,9 @@ from consensus.journal import Held, decode_record
 from consensus.message import Proposal, VoteMessage, decode_message
 from consensus.vote import VoteKind
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.primitives import Code, Digest, View
 from node.frames import Consensus, Frame
 from tests.devnet.simulator.test_cases import agree

@@ -3,8 +3,9 @@
 from contracts.nodes import NODES
 from contracts.rules import VERSION_1
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.codec import Value
 from ledger.result import Result
 from node.trail import load_trail

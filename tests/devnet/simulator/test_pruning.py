@@ -3,7 +3,8 @@
 import pytest
 
 from devnet.simulator.kernel import MS, SECOND
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.plan import Plan
+from devnet.simulator.simulation import Simulation
 from ledger.trail import MAX_STEPS
 from node.check.store import check_store
 from tests.devnet.simulator.test_cases import agree

@@ -12,17 +12,19 @@ from typer.testing import CliRunner
 
 from devnet.cli import app
 from devnet.errors import DevnetError
-from devnet.simulator.adversaries.cast import NAMES, Part
+from devnet.simulator.adversaries.cast import NAMES
+from devnet.simulator.adversaries.part import Part
 from devnet.simulator.campaign import read_log, run_campaign
 from devnet.simulator.case import load_case
 from devnet.simulator.faults import Faults, draw_faults
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
 from devnet.simulator.run import draw_plan, run_seed, summarize
 from devnet.simulator.sabotage import BUGS, find_bug, sabotage
 from devnet.simulator.script import DeedKind
 from devnet.simulator.shrink import name_checker, shrink
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from devnet.simulator.violation import Violation
 from ledger.sealed import SealedBlock
 

@@ -7,8 +7,9 @@ import pytest
 
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import Plan, Simulation
+from devnet.simulator.simulation import Simulation
 from ledger.errors import LedgerError
 from ledger.install import is_installing
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart

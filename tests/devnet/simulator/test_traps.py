@@ -11,13 +11,14 @@ from consensus.journal import Held, OwnVote, decode_record
 from consensus.message import CertificateMessage, Proposal, VoteMessage
 from consensus.vote import Vote, VoteKind
 from devnet.simulator.adversaries import cast
-from devnet.simulator.adversaries.cast import Part
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame
+from devnet.simulator.adversaries.part import Part
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
+from devnet.simulator.plan import Plan
 from devnet.simulator.population import START_MS
 from devnet.simulator.process import Process
-from devnet.simulator.simulation import LIMITS, Plan, Simulation
+from devnet.simulator.simulation import LIMITS, Simulation
 from devnet.simulator.thread import SimulatedDiskThread
 from ledger.primitives import Code, Digest, View
 from ledger.store import read_height
