@@ -14,7 +14,7 @@ from devnet.cli import app
 from devnet.errors import DevnetError
 from devnet.simulator.adversaries.cast import NAMES
 from devnet.simulator.adversaries.part import Part
-from devnet.simulator.campaign import read_log, run_campaign
+from devnet.simulator.campaign import compute_code_digest, read_log, run_campaign
 from devnet.simulator.case import load_case
 from devnet.simulator.faults import Faults, draw_faults
 from devnet.simulator.kernel import MS, SECOND
@@ -174,10 +174,13 @@ def test_a_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
     again = list(run_campaign(range(8, 11), 2, log))
     assert again[:2] == first
     assert [report.seed for report in again] == [8, 9, 10]
-    assert list(read_log(log).values()) == again
+    code = compute_code_digest()
+    assert list(read_log(log, code).values()) == again
+    with pytest.raises(DevnetError, match="another state of the code"):
+        read_log(log, "0" * 16)
     log.write_bytes(b"{}\n")
-    with pytest.raises(DevnetError, match="log"):
-        read_log(log)
+    with pytest.raises(DevnetError, match="not a campaign's log"):
+        read_log(log, code)
 
 
 def test_reports_add_up() -> None:
