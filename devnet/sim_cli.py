@@ -53,9 +53,10 @@ def sim(
     # What goes wrong in a run is meant to: the peers' own warnings would hide what was found.
     logging.disable(logging.CRITICAL)
     options = _Options(as_json, trace, save if shrink_failures else None)
-    if case is not None or seed is not None:
-        plan = load_case(case) if case is not None else Case(seed or 0, draw_plan(seed or 0))
-        reports = [_run_one(plan, options)]
+    if case is not None:
+        reports = [_run_one(load_case(case), options)]
+    elif seed is not None:
+        reports = [_run_one(Case(seed, draw_plan(seed)), options)]
     else:
         reports = _run_many(range(first, first + seeds), jobs or os.cpu_count() or 1, log, options)
     if as_json:
