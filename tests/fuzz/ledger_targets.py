@@ -14,7 +14,7 @@ from ledger.result import decode_result
 from ledger.transaction import Transaction, decode_transaction, join_signatures
 from ledger.x509 import parse_certificate
 from tests.fuzz import seeds
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, read_text
 
 _BOTH = (EncodingError, FormatError)
 
@@ -85,8 +85,11 @@ def list_codes() -> tuple[bytes, ...]:
     return tuple(founder.code.encode() for founder in seeds.get_stage().genesis.founders)
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def read_code(data: bytes) -> str:
+    """A code as it was written."""
+    text = read_text(data)
+    parse_code(text)
+    return text
 
 
 TARGETS = (
@@ -172,7 +175,7 @@ TARGETS = (
     ),
     Target(
         "code",
-        lambda data: (parse_code(_text(data)), _text(data))[1],
+        read_code,
         (FormatError,),
         list_codes,
         ("ledger.code:parse_code",),
@@ -180,7 +183,7 @@ TARGETS = (
     ),
     Target(
         "grouped code",
-        lambda data: parse_grouped(_text(data)),
+        lambda data: parse_grouped(read_text(data)),
         (FormatError,),
         lambda: tuple(format_code(code.decode()).encode() for code in list_codes()),
         ("ledger.code:parse_grouped",),

@@ -6,12 +6,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.fuzz import consensus_targets, ledger_targets, node_targets
+from tests.fuzz import (
+    answer_targets,
+    consensus_targets,
+    file_targets,
+    ledger_targets,
+    peer_targets,
+    request_targets,
+)
 from tests.fuzz.target import Target
 
 TARGETS: Final[dict[str, Target]] = {
     target.name: target
-    for target in (*ledger_targets.TARGETS, *consensus_targets.TARGETS, *node_targets.TARGETS)
+    for module in (
+        ledger_targets,
+        consensus_targets,
+        peer_targets,
+        request_targets,
+        file_targets,
+        answer_targets,
+    )
+    for target in module.TARGETS
 }
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -19,7 +34,7 @@ PACKAGES: Final = ("ledger", "consensus", "node")
 _ENTRY: Final = re.compile(r"(decode|parse|read|load)(_|$)|from_value$|from_payload$")
 _FIELD: Final = "reads one field of a value that a target has decoded"
 _OWN: Final = "reads this peer's own store or database, behind checksums"
-_REQUEST: Final = "takes apart a request that test_http sends"
+_REQUEST: Final = "takes apart a request that tests/node/api/test_fuzz.py sends"
 _HELD: Final = "reads what a target reads too"
 _BYTES: Final = "takes the bytes of a file as they are"
 _OPERATOR: Final = "reads what the operator types"

@@ -32,6 +32,11 @@ class Target:
     buffer_bytes: int = 0  # of memory that it takes whatever comes
 
 
+def read_text(data: bytes) -> str:
+    """Bytes as whoever reads texts is given them."""
+    return data.decode("utf-8", "replace")
+
+
 def check(target: Target, data: bytes) -> bool:
     """Whether the bytes are accepted; raises Finding where that is not as it must be."""
     try:
