@@ -18,8 +18,6 @@ from devnet.folder import Folder
 STOP_S = 15.0
 KILL_S = 5.0
 POLL_S = 0.02
-
-
 TETHERED = "devnet.tether"
 
 

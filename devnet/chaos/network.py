@@ -7,6 +7,7 @@ proxies' addresses, each peer a clock that can be set wrong, and one validator a
 import contextlib
 import tomllib
 from collections.abc import Iterable
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -82,8 +83,7 @@ class ChaosNetwork:
     def set_links(self, pairs: Iterable[Pair], condition: Condition = WELL) -> None:
         """Links are so from now on."""
         for pair in pairs:
-            link = self.links[pair]
-            self._background.call(lambda link=link: link.set(condition))  # type: ignore[misc]
+            self._background.call(partial(self.links[pair].set, condition))
 
     def set_clock(self, label: str, offset_ms: int) -> None:
         """A peer's clock is so far ahead from now on."""

@@ -1,5 +1,6 @@
 """The tables at the end of a run, and the same for programs."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -41,10 +42,10 @@ def show_report(report: ChaosReport, as_json: bool) -> None:
         False,
     )
     if report.recoveries:
-        show_recoveries(report.recoveries)
+        _show_recoveries(report.recoveries)
 
 
-def show_recoveries(recoveries: tuple[Recovery, ...]) -> None:
+def _show_recoveries(recoveries: tuple[Recovery, ...]) -> None:
     """The table of recovery times."""
     columns = {
         "name": "what happens",
@@ -59,21 +60,16 @@ def show_recoveries(recoveries: tuple[Recovery, ...]) -> None:
             "name": item.name,
             "since": item.since,
             "rounds": len(item.measures),
-            "block": _show(item, "block_s"),
-            "final": _show(item, "final_s"),
-            "pause": _show(item, "pause_s"),
+            "block": _show(item, lambda measure: measure.block_s),
+            "final": _show(item, lambda measure: measure.final_s),
+            "pause": _show(item, lambda measure: measure.pause_s),
         }
         for item in recoveries
     ]
     show_table("Recovery, seconds: median and worst", columns, rows, False)
 
 
-def _show(recovery: Recovery, name: str) -> str:
-    def read(measure: Measure) -> float:
-        value = getattr(measure, name)
-        assert isinstance(value, float)
-        return value
-
+def _show(recovery: Recovery, read: Callable[[Measure], float]) -> str:
     median, worst = recovery.compute(read)
     return f"{median:.2f} / {worst:.2f}"
 

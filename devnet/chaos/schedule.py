@@ -49,11 +49,9 @@ class Act:
 
     def describe(self) -> str:
         """What is done to whom."""
-        text = (
-            self.kind.value
-            if self.kind is Kind.KILL_ALL
-            else f"{self.kind.value}: " + (", ".join(self.labels))
-        )
+        text = str(self.kind)
+        if self.kind is not Kind.KILL_ALL:
+            text += f": {', '.join(self.labels)}"
         condition = self.condition
         if condition.delay_ms:
             text += f", {condition.delay_ms} ms each way"

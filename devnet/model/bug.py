@@ -53,7 +53,7 @@ class _FinalizesNullified(Core):
 class _GaplessAncestry(Ancestry):
     __slots__ = ()
 
-    def find_gaps(self, low: View, high: View) -> list[View]:  # noqa: ARG002
+    def find_gaps(self, *_: View) -> list[View]:
         """None, whatever is missing."""
         return []
 
@@ -100,7 +100,7 @@ class _LeavesLastBlock(Core):
 class _TightCourier(Courier):
     __slots__ = ()
 
-    def _list_newest(self, view: View) -> list[CertificateMessage]:  # noqa: ARG002
+    def _list_newest(self, _: View) -> list[CertificateMessage]:
         return []
 
 

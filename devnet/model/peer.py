@@ -6,7 +6,7 @@ makes, judges and fetches in steps of their own, in any order that parents allow
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from consensus.action import (
@@ -229,20 +229,16 @@ class _Step:
 
     def finish(self) -> Peer:
         """What has become of the validator."""
-        return Peer(
-            self._peer.case,
-            self._peer.make,
-            self._peer.index,
-            self._core,
-            tuple(self._journal),
-            self._synced,
-            frozenset(self._sent),
-            frozenset(self._finals),
-            self._stored,
-            tuple(self._work),
-            self._peer.lives,
-            self._peer.fired,
-            self._fate,
+        return replace(
+            self._peer,
+            core=self._core,
+            journal=tuple(self._journal),
+            synced=self._synced,
+            sent=frozenset(self._sent),
+            finals=frozenset(self._finals),
+            stored=self._stored,
+            work=tuple(self._work),
+            fate=self._fate,
         )
 
     def _perform_all(self, actions: Sequence[Action]) -> None:
