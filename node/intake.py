@@ -71,7 +71,7 @@ class Intake:
         self._best_state = best_state
         self._on_added = on_added
         self._accepted: dict[Digest, Transaction] = {}
-        self._unjudged: dict[Digest, Transaction] = {}  # of these, restored and not in the mempool
+        self._unjudged: dict[Digest, Transaction] = {}  # of these, not in the mempool
         self._crowded: dict[Digest, None] = {}  # of these, for want of room
         self._recent: OrderedDict[Digest, Status] = OrderedDict()
         self._waiters: dict[Digest, dict[object, Callable[[Status], None]]] = {}
@@ -333,7 +333,7 @@ class Intake:
         jobs: list[Job] = []
         for transaction in transactions:
             self._crowded.pop(transaction.id, None)
-            if not self._has_room(transaction):
+            if not self._has_room(transaction, len(jobs)):
                 continue
             try:
                 jobs.append((transaction, self._resolve(transaction, self._store.state)))
@@ -342,9 +342,10 @@ class Intake:
         if jobs:
             self._ports.verify(jobs, lambda valid: self._restored(jobs, valid))
 
-    def _has_room(self, transaction: Transaction) -> bool:
+    def _has_room(self, transaction: Transaction, count: int = 0) -> bool:
+        """Whether it fits in beside `count` others; if not, it is tried again with each block."""
         try:
-            self._mempool.check_room(transaction)
+            self._mempool.check_room(transaction, count)
         except Refused:
             self._crowded[transaction.id] = None
             return False
@@ -361,7 +362,9 @@ class Intake:
             elif not is_valid or self._resolve(transaction, self._store.state) != keys:
                 if not is_unjudged:
                     self._give_up(transaction.id, "key-rotated")
-            elif self._has_room(transaction):
+            elif not self._has_room(transaction):
+                self._unjudged[transaction.id] = transaction
+            else:
                 self._unjudged.pop(transaction.id, None)
                 pending = Pending(transaction, keys)
                 self._mempool.add(pending)

@@ -6,7 +6,7 @@ import pytest
 
 from ledger import codec
 from ledger.state import Reader
-from ledger.transaction import Transaction, decode_transaction, join_signatures
+from ledger.transaction import Transaction, decode_transaction, join_signatures, sign_body
 from node.errors import Refused
 from node.intake import Answer, Intake
 from node.mempool import MempoolLimits, Pending
@@ -355,6 +355,55 @@ def test_what_was_promised_waits_for_room_after_a_restart() -> None:
     desk.settle()
     assert {item.transaction.id for item in desk.mempool} == {item.id for item in mine}
     assert set(again.list_accepted()) == {item.raw for item in mine}
+
+
+def test_what_waits_for_room_is_checked_once_there_is_some() -> None:
+    """Each signature once: not those of all that wait, whenever one of them finds room."""
+    desk = Desk(MempoolLimits(4, 1 << 20, 5))
+    mine = [desk.deposit() for _ in range(4)]
+    desk.submit(*[item.raw for item in mine])
+    desk.settle()
+    desk.mempool.remove_ids([item.id for item in mine])
+    theirs = [desk.deposit() for _ in range(3)]
+    desk.pend(*theirs)
+    again = desk.intake = desk.open()
+    again.restore()
+    assert [len(jobs) for jobs, _ in desk.ports.verifying] == [1]
+    desk.settle()
+    desk.make_final(*theirs[:2])
+    assert [len(jobs) for jobs, _ in desk.ports.verifying] == [2]
+    desk.settle()
+    desk.make_final(theirs[2])
+    assert [len(jobs) for jobs, _ in desk.ports.verifying] == [1]
+    desk.settle()
+    assert {item.transaction.id for item in desk.mempool} == {item.id for item in mine}
+
+
+def test_a_promise_whose_other_copy_goes_waits_for_room() -> None:
+    desk = Desk(MempoolLimits(1, 1 << 20, 5))
+    desk.make_final(register(desk))
+    (block,) = desk.grow([register(desk, 1)])
+    desk.best = block.layer
+    mine = pay(desk)
+    keys = desk.population.parties[0].keys
+    other = decode_transaction(sign_body(mine.body, desk.domain, keys[1:2]), desk.genesis.chain)
+    desk.intake.receive([other.raw], "peer")
+    desk.settle()
+    desk.submit(mine.raw)
+    desk.settle()
+    assert desk.codes() == ["accepted"]
+    suspect = desk.mempool.get(other.hash)
+    assert suspect is not None
+    # The block with the other key is lost; while mine is checked, somebody takes its room.
+    desk.intake.reject_rotated([suspect])
+    rival = desk.deposit()
+    desk.pend(rival)
+    desk.settle()
+    assert desk.mempool.get(mine.hash) is None
+    desk.make_final(rival)
+    desk.settle()
+    assert desk.mempool.get(mine.hash) is not None
+    assert desk.intake.list_accepted() == [mine.raw]
 
 
 def test_what_a_restart_found_may_be_over_before_it_is_checked() -> None:
