@@ -108,7 +108,7 @@ class Conductor:
         self._events.clear()
         self._certified = self._replica.store.hash
         self._is_pending = False
-        self._view = View(0)
+        self._view = self._nullified = View(0)
         for kind in TimerKind:
             self._ports.cancel_timer(f"core {kind.value}")
         self._ports.cancel_timer("propose")

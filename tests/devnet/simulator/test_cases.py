@@ -209,6 +209,22 @@ def rotate(simulation: Simulation, process: Process) -> None:
     simulation.wait(lambda: process.replica.core.status().epoch == epoch + 1)
 
 
+def test_views_given_up_are_counted_in_each_epoch() -> None:
+    """Views begin at 1 again with each."""
+    simulation = start()
+    counters, absent = simulation.processes[0].replica.counters, simulation.processes[3]
+    for _ in range(2):
+        for _ in range(8):
+            agree(simulation, simulation.processes[0])
+        before = counters.nullifications
+        absent.crash()
+        for _ in range(4):
+            agree(simulation, simulation.processes[0])
+        assert counters.nullifications > before
+        absent.start()
+        rotate(simulation, simulation.processes[1])
+
+
 def test_epochs_follow_each_other() -> None:
     simulation = start(observers=1)
     for _ in range(3):
