@@ -13,8 +13,8 @@
    signed there, and at most `MAX_OF_KEY` of one key: more of the same prove nothing new.
 5. A report decides nothing. Evidence proves what a key signed, and not who had the key; so the
    other regional nodes decide, in a ballot that names it (`ballot.accuse`).
-6. A report costs two checks of signatures; all else is looked at before, or costs a
-   look-up. So it is no dearer than a transaction of three signers.
+6. A report costs two checks of signatures; all else is looked at before, or costs a look-up or
+   a walk over the regional nodes. So it is no dearer than a transaction of three signers.
 
 Derived: `double_signings 0x00 key in hex 0x00` counts those of a key.
 """

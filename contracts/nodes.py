@@ -150,7 +150,8 @@ def load_own(ctx: Context) -> tuple[bytes, NodeRecord]:
 
 def find_voice(ctx: Context, key: bytes) -> str:
     """The code of the node, active or not, whose validator key this is; empty where it is none."""
-    holders = (node for node, value in ctx.scan(PREFIX) if value["validator_key"] == key)
+    regions = ctx.scan(VALIDATORS_PREFIX)  # the only ones that have one
+    holders = (node for node, value in regions if value["validator_key"] == key)
     holder = next(holders, None)
     return "" if holder is None else _code_of(holder)
 
