@@ -6,7 +6,8 @@
    report is enough, and whoever comes later finds the record. Beyond `MAX_PATIENCE` all do.
 3. What is not recorded yet is tried again at each heartbeat, in whichever epoch, under whichever
    key this peer votes with by then.
-4. Of one validator at most `MAX_OF_VALIDATOR` cases wait at a time. They are not on the disk: what
+4. What the ledger has, or has enough of, is not reported.
+5. Of one validator at most `MAX_OF_VALIDATOR` cases wait at a time. They are not on the disk: what
    a crash loses is seen again, or was seen by others.
 """
 
@@ -19,7 +20,7 @@ from consensus.evidence import encode_evidence
 from consensus.validators import ValidatorSet
 from consensus.vote import SignedVote
 from contracts import machine
-from contracts.evidence import make_evidence_key
+from contracts.evidence import MAX_OF_KEY, make_count_key, make_evidence_key
 from ledger.crypto import Domain, SigningKey, sha256
 from ledger.primitives import NONCE_BYTES, Code, Digest, PublicKey
 from ledger.store import Store
@@ -32,8 +33,8 @@ _log = logging.getLogger("suanlian.evidence")
 KIND: Final = "evidence.report"
 MAX_PATIENCE: Final = 4  # heartbeats
 MAX_OF_VALIDATOR: Final = 4
-# Failures after which another report would fare no better.
-_VAIN: Final = ("already-recorded", "enough-evidence", "proves-nothing", "unknown-key")
+# Failures after which another report would fare no better; of the others the state tells.
+_VAIN: Final = ("proves-nothing", "unknown-key")
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Reporter:
         me = validators.find_index(self._code)
         turn = MAX_PATIENCE if me is None else (me - accused - 1) % validators.n
         case = Case(key, encode_evidence(first, second), min(turn, MAX_PATIENCE))
+        if self._is_over(wanted, case):
+            return
         self._cases[wanted] = case
         if not case.patience:
             self._report(case)
@@ -99,7 +102,9 @@ class Reporter:
 
     def _is_over(self, wanted: bytes, case: Case) -> bool:
         """Whether it is recorded, or will never be."""
-        if self._store.state.get(wanted) is not None:
+        state = self._store.state
+        count = state.get_derived(make_count_key(case.key)) or 0
+        if state.get(wanted) is not None or count >= MAX_OF_KEY:
             return True
         status = None if case.id is None else self._intake.get_status(case.id)
         return status is not None and status.phase is Phase.FINAL and status.code in _VAIN

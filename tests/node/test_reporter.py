@@ -2,9 +2,10 @@
 
 import pytest
 
+from consensus.evidence import order_evidence
 from consensus.message import VoteMessage, encode_message
 from consensus.vote import VoteKind
-from contracts.evidence import DOUBLE_SIGNINGS
+from contracts.evidence import DOUBLE_SIGNINGS, MAX_OF_KEY
 from devnet.simulator.kernel import MS, SECOND
 from ledger.crypto import sha256
 from ledger.primitives import ZERO_DIGEST, View
@@ -105,3 +106,28 @@ def test_a_liar_costs_its_witnesses_little() -> None:
     assert len(reporter) == 0
     store = court.processes[0].replica.store
     assert len(list(store.state.scan(DOUBLE_SIGNINGS.prefix))) == MAX_OF_VALIDATOR
+
+
+def test_what_the_ledger_needs_no_more_is_not_reported() -> None:
+    """Seen again, as after a restart; and once a key has more than enough against it."""
+    court = Court()
+    view = court.lie([LIAR + 1])
+    court.simulation.wait(lambda: court.is_recorded(view))
+    court.run(2 * court.heartbeat_us)
+    reporter = court.processes[LIAR + 1].replica.reporter
+    key = court.simulation.population.voter_keys(court.liar)[0]
+
+    def see(at: View) -> None:
+        first, second = (court.sign(key, at, *say) for say in TWO_BLOCKS)
+        reporter.saw(*order_evidence(first, second), court.validators)
+
+    see(view)
+    assert len(reporter) == 0
+    for ahead in range(1, MAX_OF_KEY):
+        see(View(view + ahead))
+        court.simulation.wait(lambda ahead=ahead: court.is_recorded(View(view + ahead)))
+        court.run(2 * court.heartbeat_us)
+    see(View(view + MAX_OF_KEY))
+    assert len(reporter) == 0
+    court.run(2 * court.heartbeat_us)
+    assert court.count_reports() == ["ok"] * MAX_OF_KEY
