@@ -27,17 +27,16 @@ from typing import Any, Final
 
 from contracts import machine
 from ledger import install
-from ledger.block import Header
 from ledger.crypto import Domain
 from ledger.errors import LedgerError, StoreError
 from ledger.genesis import Genesis
 from ledger.install import Certified
 from ledger.keyvalue import Change, KeyValue
-from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart, verify_manifest
+from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
 from ledger.store import Store
 from node.errors import Restart
 from node.frames import Frame, Hello, Notice
-from node.lineage import Lineage
+from node.lineage import Lineage, Offered, read_offer
 from node.pieces import Part, Piece, Pieces, is_empty
 from node.ports import Ports
 from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantSnapshot
@@ -84,7 +83,7 @@ class _Source:
 class _Target:
     """The snapshot that is fetched."""
 
-    offer: Offer
+    offered: Offered
     pieces: Pieces
     total: int = 0
 
@@ -114,7 +113,7 @@ class Joiner:
         self._asked = ""
         self._tried: dict[str, None] = {}
         self._rounds = 0
-        self._offer: Offer | None = None  # that is being proved
+        self._offered: Offered | None = None  # that is being proved
         self._target: _Target | None = None
         self._sources: dict[str, _Source] = {}
         self._wanted: deque[Piece] = deque()
@@ -179,7 +178,7 @@ class Joiner:
 
     def _seek(self) -> None:
         """Ask the next peer for its newest snapshot."""
-        self.phase, self._asked, self._offer, self._target = Phase.SEEKING, "", None, None
+        self.phase, self._asked, self._offered, self._target = Phase.SEEKING, "", None, None
         fresh = [code for code in self._list_sources() if code not in self._tried]
         if not fresh:
             self._end_round(has_asked=bool(self._tried or self._barred_until_ms))
@@ -220,27 +219,29 @@ class Joiner:
         """The answer to a request for a snapshot; raises LedgerError for a lie."""
         if self.phase is not Phase.SEEKING or sender != self._asked:
             return
-        if offer.manifest is None:
-            self._seek()
-            return
         with self._naming(sender):
-            header = verify_manifest(offer.manifest)
-            behind = self._heights.get(sender, 0) - header.height
-            known = install.read_known(self._disk)
-            if behind > MAX_BEHIND or header.height < known or header.epoch < self._lineage.epoch:
+            offered = read_offer(offer)
+            if offered is None or not self._is_of_use(sender, offered):
                 self._seek()
                 return
-            self.phase, self._offer = Phase.PROVING, offer
-            self._prove(sender, offer, header)
+            self.phase, self._offered = Phase.PROVING, offered
+            self._prove(sender, offered)
 
-    def _prove(self, sender: str, offer: Offer, header: Header) -> None:
+    def _is_of_use(self, sender: str, offered: Offered) -> bool:
+        """Whether it is worth its proof: nearly as far as its peer, and farther than this one."""
+        header = offered.header
+        behind = self._heights.get(sender, 0) - header.height
+        is_newer = header.height >= install.read_known(self._disk)
+        return behind <= MAX_BEHIND and is_newer and header.epoch >= self._lineage.epoch
+
+    def _prove(self, sender: str, offered: Offered) -> None:
         """Ask for the epochs before the offer, or find it proved."""
-        if self._lineage.epoch < header.epoch:
+        if self._lineage.epoch < offered.header.epoch:
             self._ports.send([sender], WantEpochs(self._lineage.epoch))
             self._set_timer(ANSWER_TIMEOUT_MS, self._pass_over)
             return
-        self._lineage.prove(offer)
-        self._aim(offer)
+        self._lineage.prove(offered)
+        self._aim(offered)
 
     def hear_epochs(self, sender: str, answer: EpochEnds) -> None:
         """How epochs ended; raises LedgerError for a lie."""
@@ -248,25 +249,21 @@ class Joiner:
             return
         if answer.first != self._lineage.epoch:
             return
-        offer = self._offer
-        assert offer is not None and offer.manifest is not None
+        offered = self._offered
+        assert offered is not None
         with self._naming(sender):
-            header = verify_manifest(offer.manifest)
-            self._lineage.follow(answer, header)
-            self._prove(sender, offer, header)
+            self._lineage.follow(answer, offered.header)
+            self._prove(sender, offered)
 
     # --- fetching
 
-    def _aim(self, offer: Offer) -> None:
+    def _aim(self, offered: Offered) -> None:
         """An offer is proved: fetch it, from everybody."""
-        assert offer.manifest is not None
-        header = verify_manifest(offer.manifest)
-        pieces = Pieces(offer.manifest, header, self._disk, self._first_header, self._window)
-        self._target = _Target(offer, pieces)
+        manifest, header = offered.manifest, offered.header
+        pieces = Pieces(manifest, header, self._disk, self._first_header, self._window)
+        self._target = _Target(offered, pieces)
         self._asked, self._sources = "", {}
-        _log.info(
-            "fetching the snapshot of block %d: %d records", header.height, offer.manifest.count
-        )
+        _log.info("fetching the snapshot of block %d: %d records", header.height, manifest.count)
         self._begin(Phase.HEADERS, pieces.list_headers())
 
     def _begin(self, phase: Phase, pieces: list[Piece]) -> None:
@@ -373,12 +370,11 @@ class Joiner:
         if self.phase is Phase.HEADERS:
             self._begin(Phase.OTHERS, self._target.pieces.list_others())
             return
-        manifest = self._target.offer.manifest
-        assert manifest is not None
+        offered = self._target.offered
         self.phase = Phase.FINISHING
         self._ports.cancel_timer("join")
-        ends = self._lineage.ends
-        certified = Certified(manifest.header, self._target.offer.finalization, tuple(ends))
+        ends = tuple(self._lineage.ends)
+        certified = Certified(offered.manifest.header, offered.finalization, ends)
         disk, window = self._disk, self._window
         self._ports.write_store(
             lambda: install.finish(disk, certified, window, machine.rebuild_derived),

@@ -4,15 +4,33 @@ The genesis names the first validators, and each epoch's end the next. What was 
 for every later offer, whoever showed it.
 """
 
+from dataclasses import dataclass
+
 from ledger.block import Header
 from ledger.crypto import Domain
 from ledger.errors import ProofError
 from ledger.genesis import Genesis
-from ledger.snapshot import verify_manifest
+from ledger.snapshot import Manifest, verify_manifest
 from ledger.store import EpochEnd
 from node.client.bundle import Certified, EpochLink
 from node.client.line import Line
 from node.snapshot_frames import EpochEnds, Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A snapshot whose manifest leads to the roots of its own header; final or not."""
+
+    manifest: Manifest
+    finalization: bytes
+    header: Header
+
+
+def read_offer(offer: Offer) -> Offered | None:
+    """What is offered, if anything is; raises LedgerError for a manifest that is a lie."""
+    if offer.manifest is None:
+        return None
+    return Offered(offer.manifest, offer.finalization, verify_manifest(offer.manifest))
 
 
 class Lineage:
@@ -38,14 +56,11 @@ class Lineage:
             members = tuple(zip(following.codes, following.keys, strict=True))
             self.ends.append(EpochEnd(height, link.certificate, members))
 
-    def prove(self, offer: Offer) -> Header:
-        """The header of an offer of the epoch that was reached, if it is final; else an error."""
-        assert offer.manifest is not None
-        certified = Certified(offer.manifest.header, offer.finalization)
+    def prove(self, offered: Offered) -> None:
+        """Raise LedgerError unless what is offered is final, in the epoch that was reached."""
+        certified = Certified(offered.manifest.header, offered.finalization)
         self._line.finalize(certified, "the snapshot's header", "the snapshot's finalization")
-        header = verify_manifest(offer.manifest)
-        if header.is_last_of_epoch:
+        if offered.header.is_last_of_epoch:
             raise ProofError(
                 "it offers a snapshot of an epoch's last block, with which nothing begins"
             )
-        return header

@@ -11,14 +11,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from ledger.block import Header
 from ledger.crypto import Domain
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
-from ledger.snapshot import verify_manifest
 from node.chain import Chain
 from node.errors import Restart
-from node.lineage import Lineage
+from node.lineage import Lineage, Offered, read_offer
 from node.ports import Ports
 from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantSnapshot
 
@@ -48,7 +46,7 @@ class Scout:
         self._claims: dict[str, int] = {}
         self._asked_at_ms: dict[str, int] = {}
         self._asked = ""
-        self._offer: Offer | None = None  # that is being proved
+        self._offered: Offered | None = None  # that is being proved
 
     def hear_height(self, peer: str, height: int) -> None:
         """A peer says how far it is."""
@@ -68,7 +66,7 @@ class Scout:
         try:
             if isinstance(frame, EpochEnds):
                 self._hear_epochs(frame)
-            elif self._offer is None:
+            elif self._offered is None:
                 self._hear_offer(frame)
         except LedgerError:
             self.forget(sender)
@@ -98,31 +96,31 @@ class Scout:
 
     def _pass_over(self) -> None:
         self._ports.cancel_timer("scout")
-        self._asked, self._offer = "", None
+        self._asked, self._offered = "", None
         self._ask()
 
     def _hear_offer(self, offer: Offer) -> None:
-        header = None if offer.manifest is None else verify_manifest(offer.manifest)
-        is_old = header is not None and header.epoch < self._lineage.epoch
-        if header is None or is_old or not self._is_far(header.height):
+        offered = read_offer(offer)
+        is_old = offered is not None and offered.header.epoch < self._lineage.epoch
+        if offered is None or is_old or not self._is_far(offered.header.height):
             self._pass_over()
             return
-        self._offer = offer
-        self._prove(offer, header)
+        self._offered = offered
+        self._prove(offered)
 
     def _hear_epochs(self, answer: EpochEnds) -> None:
-        offer = self._offer
-        if offer is None or offer.manifest is None or answer.first != self._lineage.epoch:
+        offered = self._offered
+        if offered is None or answer.first != self._lineage.epoch:
             return
-        header = verify_manifest(offer.manifest)
-        self._lineage.follow(answer, header)
-        self._prove(offer, header)
+        self._lineage.follow(answer, offered.header)
+        self._prove(offered)
 
-    def _prove(self, offer: Offer, header: Header) -> None:
+    def _prove(self, offered: Offered) -> None:
+        header = offered.header
         if self._lineage.epoch < header.epoch:
             self._send(WantEpochs(self._lineage.epoch))
             return
-        self._lineage.prove(offer)
+        self._lineage.prove(offered)
         if self._is_far(header.height):
             self._stop(Restart(f"others have a snapshot of block {header.height}", joins=True))
         self._pass_over()
