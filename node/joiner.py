@@ -330,16 +330,15 @@ class Joiner:
         piece = next((item for item in source.asked if item.is_answered_by(part)), None)
         if piece is None:
             return
-        del source.asked[piece]
         source.silences = 0
         if is_empty(part):
             source.has_it = False
+            del source.asked[piece]
             self._wanted.appendleft(piece)
             return
-        self._wanted.appendleft(piece)  # until it is known to be true
-        with self._naming(sender):
+        with self._naming(sender):  # what a liar was asked for is asked of others
             changes, rest = target.pieces.take(piece, part)
-            self._wanted.popleft()
+        del source.asked[piece]
         self._rounds = 0
         if rest is not None:
             self._wanted.appendleft(rest)

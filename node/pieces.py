@@ -193,12 +193,11 @@ class Pieces:
         height = part.first
         header = decode_header(self._read_header(height))
         verify_results(header, part, part.blocks[0])
-        known = self._leaves.setdefault(height, []) if part.before else []
-        self._leaves[height] = known
+        known = self._leaves.pop(height, []) if part.before else []
         known += part.blocks[0]
         if part.after:
+            self._leaves[height] = known
             return [], replace(piece, skip=len(known))
-        del self._leaves[height]
         whole = ResultPart(part.height, height, b"", (tuple(known),), b"")
         return _compose_results(header, whole, known), _cut(piece, 1)
 
