@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Final
 
 from ledger import codec, schema, shape
-from ledger.block import Header, compute_results_root, decode_header, make_block_of_parts
+from ledger.block import Header, compute_results_root, make_block_of_parts
 from ledger.errors import FormatError, LedgerError
 from ledger.index import compose_index
 from ledger.result import Result, decode_result
@@ -31,7 +31,7 @@ class _Sums:
     __slots__ = ("counts", "sums")
 
     def __init__(self, blocks: int) -> None:
-        self.counts = array("L", bytes(8 * blocks))
+        self.counts = array("Q", bytes(8 * blocks))
         self.sums = array("Q", bytes(8 * blocks))
 
     def add(self, height: int, key: bytes, value: bytes) -> None:
@@ -70,7 +70,7 @@ def check_blocks(scope: Scope) -> None:
 
 def _read_entries(scope: Scope, height: int) -> dict[str, list[Pair]]:
     """What a block, which is checked against its header, has in the indexes that can be known."""
-    header = _read_header(scope, height)
+    header = scope.read_header(height)
     transactions = _check_body(scope, header, height) if header else None
     results = _check_results(scope, header, height) if header else None
     if header is None or results is None:
@@ -82,15 +82,6 @@ def _read_entries(scope: Scope, height: int) -> dict[str, list[Pair]]:
     if transactions is None:
         return {"t": places}
     return {"t": places, "i": list(compose_index(height, results, transactions))}
-
-
-def _read_header(scope: Scope, height: int) -> Header | None:
-    data = scope.get_header_bytes(height)
-    try:
-        header = None if data is None else decode_header(data)
-    except LedgerError:
-        return None
-    return None if header is None or header.height != height else header
 
 
 def _check_body(scope: Scope, header: Header, height: int) -> list[Transaction] | None:

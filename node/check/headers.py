@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from consensus.certificate import Certificate
 from ledger import codec, schema, shape
-from ledger.block import Header, compute_header_hash, decode_header
+from ledger.block import Header, compute_header_hash
 from ledger.errors import LedgerError
 from ledger.history import compute_new_nodes
 from ledger.merkle import Accumulator, compute_leaf_hash
@@ -59,18 +59,10 @@ def _walk(scope: Scope) -> Iterator[tuple[int, bytes | None, Header | None]]:
                 scope.findings.add("h", height, "is missing")
             yield height, None, None
             continue
-        header = _decode(data)
-        if header is None or header.height != height:
+        header = scope.read_header(height)
+        if header is None:
             scope.findings.add("h", height, "is no header of this height")
-            header = None
         yield height, data, header
-
-
-def _decode(data: bytes | None) -> Header | None:
-    try:
-        return None if data is None else decode_header(data)
-    except LedgerError:
-        return None
 
 
 def _read_witness(scope: Scope, height: int) -> Digest | None:
@@ -81,8 +73,8 @@ def _read_witness(scope: Scope, height: int) -> Digest | None:
             return None if data is None else Certificate.decode(data).block
         except LedgerError:
             return None
-    header = _decode(scope.get_header_bytes(height + 1))
-    return None if header is None or header.height != height + 1 else header.parent
+    child = scope.read_header(height + 1)
+    return None if child is None else child.parent
 
 
 def _choose_hash(

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from contracts.registry import rebuild_derived
 from ledger import codec, schema, shape, tree
-from ledger.block import decode_header
 from ledger.errors import FormatError, LedgerError
 from ledger.final_state import FinalState
 from ledger.keyvalue import KeyValue, prefix_end
@@ -32,21 +31,15 @@ def check_records(scope: Scope) -> bool:
     if scope.findings.counts.get("s", 0) > before:
         scope.facts.append("the state root was not compared, because records are wrong")
         return False
-    root = _read_root(scope)
-    if root is None:
+    header = scope.read_header(scope.height)
+    if header is None:
         scope.facts.append("the state root was not compared: the last header cannot be read")
-    elif rebuilt.root != root:
+        return False
+    is_right = rebuilt.root == header.state_root
+    if not is_right:
         wrong = f"give the state root {rebuilt.root.hex()}"
         scope.findings.add("s", f"all records after block {scope.height}", wrong)
-    return rebuilt.root == root
-
-
-def _read_root(scope: Scope) -> bytes | None:
-    header = scope.get_header_bytes(scope.height)
-    try:
-        return None if header is None else decode_header(header).state_root
-    except LedgerError:
-        return None
+    return is_right
 
 
 def _check_line(scope: Scope, count: int) -> Iterator[tuple[bytes, Record]]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ledger import schema
+from ledger.block import Header, decode_header
 from ledger.crypto import Domain
-from ledger.errors import DiskError
+from ledger.errors import DiskError, LedgerError
 from ledger.floor import Floor
 from ledger.genesis import Genesis
 from ledger.keyvalue import Readable, prefix_end
@@ -79,6 +80,15 @@ class Scope:
     def get_header_bytes(self, height: int) -> bytes | None:
         """The header at a height."""
         return self.get(schema.header_key(height))
+
+    def read_header(self, height: int) -> Header | None:
+        """The header at a height; None where it is missing, or what stands there is none of it."""
+        data = self.get_header_bytes(height)
+        try:
+            header = None if data is None else decode_header(data)
+        except LedgerError:
+            return None
+        return None if header is None or header.height != height else header
 
     @property
     def genesis_hash(self) -> Digest:
