@@ -18,7 +18,6 @@ from ledger.codec import Value
 from ledger.errors import StoreError
 from ledger.final_state import FinalState
 from ledger.floor import Floor
-from ledger.history import compute_new_nodes
 from ledger.index import compose_index
 from ledger.keyvalue import Change, KeyValue, Readable, prefix_end
 from ledger.merkle import Accumulator
@@ -28,18 +27,23 @@ from ledger.result import Result, read_result
 from ledger.snapshot import (
     CHUNK_HEADERS,
     HEADERS_LEVEL,
-    Body,
     HeaderPart,
     find_first_body,
     find_first_results,
 )
 from ledger.state import Reader
-from ledger.store import EpochEnd, compose_epoch_end
+from ledger.store import (
+    EpochEnd,
+    compose_body,
+    compose_epoch_end,
+    compose_final,
+    compose_header,
+    compose_results,
+)
 from ledger.store import read_height as read_final
 
 BATCH = 2_000
 STATE, HEADERS = "s", "h"
-_TABLES = b"bdefhiklnrstv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +119,12 @@ def compose_headers(part: HeaderPart) -> Iterator[Change]:
     yield from _compose_nodes(leaves, 0, first)
 
 
-def compose_results(height: int, leaves: Sequence[bytes]) -> list[Change]:
-    """All results of a block."""
-    return [(schema.results_key(height), codec.encode(list(leaves)))]
-
-
 def compose_places(header: Header, results: Iterable[Result]) -> Iterator[Change]:
     """Where transactions stand, so that they do not come again."""
     for result in results:
         if result.index < header.transactions_count:
             place = schema.place(header.height, result.index)
             yield schema.transaction_key(result.id), place
-
-
-def compose_body(height: int, body: Body) -> list[Change]:
-    """The body of a block."""
-    entry = codec.encode([body.parent_certificate, list(body.transactions)])
-    return [(schema.body_key(height), entry)]
 
 
 def _compose_nodes(nodes: Sequence[bytes], level: int, first: int) -> Iterator[Change]:
@@ -183,12 +176,16 @@ def wipe(disk: KeyValue) -> None:
     """
     notes = disk.scan(schema.META_PIECE, prefix_end(schema.META_PIECE))
     _write_all(disk, [(key, None) for key, _ in notes])
-    first, last = bytes((_TABLES[0],)), bytes((_TABLES[-1] + 1,))
-    keys = (key for key, _ in disk.scan(first, last) if key[0] in _TABLES)
-    while batch := list(islice(keys, BATCH)):
-        disk.write([(key, None) for key in batch], sync=True)
-        keys = (key for key, _ in disk.scan(batch[-1], last) if key[0] in _TABLES)
+    _wipe_between(disk, b"", b"m")
+    _wipe_between(disk, prefix_end(b"m"), schema.END)
     disk.write([(schema.META_FINAL, None), (schema.META_INSTALL, None)], sync=True)
+
+
+def _wipe_between(disk: KeyValue, start: bytes, stop: bytes) -> None:
+    """Forget what lies between two keys; it goes on from the last one, not over what is gone."""
+    while batch := [key for key, _ in islice(disk.scan(start, stop), BATCH)]:
+        disk.write([(key, None) for key in batch], sync=True)
+        start = batch[-1]
 
 
 def _write_all(disk: KeyValue, changes: Iterable[Change]) -> None:
@@ -240,20 +237,17 @@ def _compose_final(
     after = before.copy()
     after.append(merkle.compute_leaf_hash(hash_))
     changes: list[Change] = [
-        (schema.body_key(0), codec.encode([b"", []])),
-        (schema.results_key(0), codec.encode([])),
-        (schema.header_key(height), certified.header),
-        (schema.header_hash_key(hash_), height.to_bytes(8, "big")),
+        compose_body(0, b"", ()),
+        compose_results(0, ()),
+        *compose_header(height, certified.header, hash_, before),
         (schema.finalization_key(height), certified.finalization),
     ]
-    for level, index, node in compute_new_nodes(before, hash_):
-        changes.append((schema.node_key(level, index), node))
     for epoch, end in enumerate(certified.epochs):
         changes.append((schema.finalization_key(end.height), end.finalization))
         changes.append(compose_epoch_end(epoch, end))
     body, results = find_first_body(height), find_first_results(height, window)
     changes.append(Floor(body, results, body, height).compose())
-    changes.append((schema.META_FINAL, codec.encode([height, after.peaks])))
+    changes.append(compose_final(height, after))
     return changes + _forget_pieces(disk)
 
 

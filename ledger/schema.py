@@ -24,6 +24,8 @@ from ledger.primitives import Digest
 
 FORMAT_VERSION = 2
 
+END = b"\xff" * 40  # beyond every key
+
 META_FORMAT = b"mformat"
 META_GENESIS = b"mgenesis"
 META_FINAL = b"mfinal"

@@ -8,7 +8,7 @@
 4. The store carries a format version and the genesis hash; another of either is refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ledger import codec, schema, tree
@@ -307,16 +307,13 @@ def read_height(view: Readable) -> int:
 def _compose_block(sealed: SealedBlock) -> list[Change]:
     """Everything that one block writes."""
     block, height = sealed.block, sealed.height
-    raws = [transaction.raw for transaction in sealed.transactions]
+    raws = (transaction.raw for transaction in sealed.transactions)
     changes: list[Change] = [
-        (schema.header_key(height), block.header_bytes),
-        (schema.header_hash_key(block.hash), height.to_bytes(8, "big")),
-        (schema.body_key(height), codec.encode([block.parent_certificate, raws])),
-        (schema.results_key(height), codec.encode(list(sealed.result_leaves))),
-        (schema.META_FINAL, codec.encode([height, sealed.history.peaks])),
+        *compose_header(height, block.header_bytes, block.hash, sealed.history_before),
+        compose_body(height, block.parent_certificate, raws),
+        compose_results(height, sealed.result_leaves),
+        compose_final(height, sealed.history),
     ]
-    for level, index, node in compute_new_nodes(sealed.history_before, block.hash):
-        changes.append((schema.node_key(level, index), node))
     for key, record in sealed.layer.records.items():
         changes.append((schema.record_key(key), record.encode()))
         if record.created == height:
@@ -331,6 +328,31 @@ def _compose_block(sealed: SealedBlock) -> list[Change]:
         changes.append((schema.transaction_key(transaction.id), where))
     changes += compose_index(height, sealed.results, sealed.transactions)
     return changes
+
+
+def compose_header(
+    height: int, data: bytes, hash_: Digest, before: Accumulator
+) -> Iterator[Change]:
+    """A header, its height by its hash, and the nodes that the tree over all before it gets."""
+    yield schema.header_key(height), data
+    yield schema.header_hash_key(hash_), height.to_bytes(8, "big")
+    for level, index, node in compute_new_nodes(before, hash_):
+        yield schema.node_key(level, index), node
+
+
+def compose_body(height: int, parent_certificate: bytes, raws: Iterable[bytes]) -> Change:
+    """What a block is beside its header."""
+    return schema.body_key(height), codec.encode([parent_certificate, list(raws)])
+
+
+def compose_results(height: int, leaves: Iterable[bytes]) -> Change:
+    """All results of a block."""
+    return schema.results_key(height), codec.encode(list(leaves))
+
+
+def compose_final(height: int, history: Accumulator) -> Change:
+    """Which block is the last, and the tree over all headers up to it."""
+    return schema.META_FINAL, codec.encode([height, history.peaks])
 
 
 def compose_epoch_end(epoch: int, end: EpochEnd) -> Change:

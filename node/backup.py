@@ -41,7 +41,6 @@ STORE: Final = "store"
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 PIECE: Final = 1_000  # entries between two rests
 _CHUNK: Final = 1024 * 1024
-_END: Final = b"\xff" * 40
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,63}$")]
@@ -130,7 +129,7 @@ def write_backup(view: Readable, genesis: Genesis, target: Path, progress: Progr
 def _copy_entries(view: Readable, folder: Path, progress: Progress) -> None:
     disk = LevelDb(folder)
     try:
-        pairs = view.scan(b"", _END)
+        pairs = view.scan(b"", schema.END)
         begun = time.thread_time()
         while piece := list(islice(pairs, PIECE)):
             disk.write(piece, sync=False)

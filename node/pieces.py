@@ -30,6 +30,7 @@ from ledger.snapshot import (
     verify_results,
     verify_state_part,
 )
+from ledger.store import compose_body, compose_results
 from node.snapshot_frames import PartKind, WantPart
 
 SPAN: Final = 32  # blocks of a piece
@@ -208,7 +209,7 @@ class Pieces:
         for height, body in enumerate(part.bodies, start=part.first):
             data = self._read_header(height)
             verify_body(decode_header(data), data, body)
-            changes += install.compose_body(height, body)
+            changes.append(compose_body(height, body.parent_certificate, body.transactions))
         return changes, _cut(piece, len(part.bodies))
 
     def _read_header(self, height: int) -> bytes:
@@ -222,7 +223,7 @@ class Pieces:
 def _compose_results(header: Header, part: ResultPart, leaves: Sequence[bytes]) -> list[Change]:
     results = verify_results(header, part, leaves)
     return [
-        *install.compose_results(header.height, leaves),
+        compose_results(header.height, leaves),
         *install.compose_places(header, results),
     ]
 

@@ -160,7 +160,7 @@ def _check_strangers(scope: Scope) -> None:
     """Nothing lies between or beside the tables."""
     start = b""
     for letter in [*_LETTERS, None]:
-        stop = letter.encode("ascii") if letter else b"\xff" * 40
+        stop = letter.encode("ascii") if letter else schema.END
         for key, _ in scope.scan_between("m", start, stop):
             scope.findings.add("m", key.hex(), "is of no table")
         start = prefix_end(stop) if letter else stop

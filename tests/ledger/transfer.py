@@ -21,7 +21,7 @@ from ledger.snapshot import (
     verify_state_part,
 )
 from ledger.state import Reader
-from ledger.store import EpochEnd, Store
+from ledger.store import EpochEnd, Store, compose_body, compose_results
 
 
 def take_snapshot(store: Store) -> Snapshot:
@@ -77,14 +77,15 @@ def compose_blocks(snapshot: Snapshot, window: int) -> Iterator[list[Change]]:
         header = decode_header(data)
         results = verify_results(header, part, part.blocks[0])
         yield [
-            *install.compose_results(height, part.blocks[0]),
+            compose_results(height, part.blocks[0]),
             *install.compose_places(header, results),
         ]
         if height >= find_first_body(last):
             found = snapshot.read_bodies(height, height)
             assert found is not None
-            verify_body(header, data, found.bodies[0])
-            yield install.compose_body(height, found.bodies[0])
+            (body,) = found.bodies
+            verify_body(header, data, body)
+            yield [compose_body(height, body.parent_certificate, body.transactions)]
 
 
 def read_header(snapshot: Snapshot, height: int) -> bytes:
