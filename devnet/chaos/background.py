@@ -2,13 +2,16 @@
 made, one after the other, here."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, TypeVar
 
 import uvloop
+
+from devnet.errors import DevnetError
 
 T = TypeVar("T")
 CALL_S = 120.0
@@ -36,13 +39,31 @@ class Background:
         self._thread.join()
         self._loop.close()
 
-    def begin(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Let it run there; its outcome can be waited for."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+    @contextlib.contextmanager
+    def during(self, coroutine: Coroutine[Any, Any, None]) -> Iterator[None]:
+        """Let it run there until the context ends; raises what it failed with meanwhile."""
+        running = self._begin(coroutine)
+        try:
+            yield
+        finally:
+            running.cancel()
+            with contextlib.suppress(CancelledError):
+                running.result()
 
     def run(self, coroutine: Coroutine[Any, Any, T], seconds: float = CALL_S) -> T:
-        """Run it there and wait for its outcome."""
-        return self.begin(coroutine).result(seconds)
+        """Run it there and wait for its outcome; raises DevnetError where there is none in time."""
+        running = self._begin(coroutine)
+        try:
+            return running.result(seconds)
+        except TimeoutError:
+            if running.done():
+                raise  # its own
+            running.cancel()
+            name = getattr(coroutine, "__qualname__", "a call")
+            raise DevnetError(f"{name} has no outcome after {seconds:g} s") from None
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def call(self, do: Callable[[], T]) -> T:
         """Call something on the loop's thread and wait for its outcome."""

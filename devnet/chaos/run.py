@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,16 +93,15 @@ class ChaosRun:
         """All of it; raises Violation or DevnetError."""
         with contextlib.closing(self._scene):
             load = self._begin()
-            watching = self._background.begin(self._pulse.run())
-            with self._loading(load):
-                played = self._play(schedule)
-                recoveries = self._measure(load)
-            self._settle()
-            with self._stage.step("compare all peers over HTTP") as step:
-                checkers.check_refusals(load.promises)
-                height, state_root = checkers.check_running(self._scene)
-                step.note(f"the same blocks 0 to {height} on all peers, all invariants hold")
-            _cancel(watching)
+            with self._background.during(self._pulse.run()):
+                with self._loading(load):
+                    played = self._play(schedule)
+                    recoveries = self._measure(load)
+                self._settle()
+                with self._stage.step("compare all peers over HTTP") as step:
+                    checkers.check_refusals(load.promises)
+                    height, state_root = checkers.check_running(self._scene)
+                    step.note(f"the same blocks 0 to {height} on all peers, all invariants hold")
         return self._examine(load, played, recoveries, state_root)
 
     def _begin(self) -> Load:
@@ -120,14 +118,11 @@ class ChaosRun:
     @contextlib.contextmanager
     def _loading(self, load: Load) -> Iterator[None]:
         """Under load; an error of the clients' own is not lost."""
-        running = self._background.begin(load.run())
         try:
-            yield
+            with self._background.during(load.run()):
+                yield
         finally:
-            try:
-                _cancel(running)
-            finally:
-                self._background.run(load.drain(), ANSWERS_S)
+            self._background.run(load.drain(), ANSWERS_S)
 
     def _play(self, schedule: list[Episode]) -> tuple[Played, ...]:
         played = []
@@ -213,10 +208,3 @@ def run_chaos(path: Path, spec: ChaosSpec, stage: Stage) -> ChaosReport:
             return ChaosRun(spec, network, background, stage).run(schedule)
         finally:
             network.close()
-
-
-def _cancel(running: "Future[None]") -> None:
-    """End what runs in the background; raises what it failed with."""
-    running.cancel()
-    with contextlib.suppress(CancelledError):
-        running.result()
