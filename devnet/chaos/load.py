@@ -14,6 +14,7 @@ from devnet.chaos.promises import Promises
 from devnet.chaos.pulse import Pulse
 from devnet.folder import Folder
 from devnet.simulator.trade import Deal
+from devnet.simulator.violation import Violation
 from ledger.primitives import Digest
 from node.client.async_http import AsyncClient
 from node.client.composer import ChainInfo, Composer, Signed, Signer
@@ -64,17 +65,21 @@ class Load:
         self._random = random.Random(f"load {seed}")  # noqa: S311
         self._rate = rate
         self._under_way: set[asyncio.Task[None]] = set()
+        self._wrong: BaseException | None = None
 
     async def run(self) -> None:
         """Pay and deal until cancelled."""
         await asyncio.gather(self._pay_steadily(), *map(self._deal, self.people.deals))
 
     async def drain(self) -> None:
-        """Wait for the answers to what is under way, and give the connections back."""
+        """Wait for the answers to what is under way, and give the connections back; raises what
+        a payment failed with."""
         while self._under_way:
             await asyncio.wait(self._under_way)
         for client in self._clients.values():
             await client.close()
+        if self._wrong is not None:
+            raise self._wrong
 
     # --- payments
 
@@ -91,7 +96,13 @@ class Load:
                 continue
             task = asyncio.create_task(self._pay())
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._end_payment)
+
+    def _end_payment(self, task: asyncio.Task[None]) -> None:
+        """Keep the first error that is none of a peer's."""
+        self._under_way.discard(task)
+        if self._wrong is None and not task.cancelled():
+            self._wrong = task.exception()
 
     def _make_payment(self) -> tuple[Signed, int]:
         payer, payee = self._random.sample(list(self.people.payers), 2)
@@ -107,14 +118,20 @@ class Load:
 
     async def probe(self, labels: Sequence[str], seconds: float) -> None:
         """Hand in a payment at one of these peers, the next one where it does not answer, until
-        one says that it is final; raises TimeoutError."""
+        one says that it is final; raises Violation."""
         signed, until = self._make_payment()
-        async with asyncio.timeout(seconds):
-            for label in cycle(labels):
-                outcome = await self._submit(label, signed, until, WAIT_S)
-                if outcome is not None and outcome.status == "final":
-                    return
-                await asyncio.sleep(PROBE_PAUSE_S)
+        try:
+            async with asyncio.timeout(seconds):
+                for label in cycle(labels):
+                    outcome = await self._submit(label, signed, until, WAIT_S)
+                    if outcome is not None and outcome.status == "final":
+                        return
+                    await asyncio.sleep(PROBE_PAUSE_S)
+        except TimeoutError:
+            raise Violation(
+                "Liveness",
+                f"a payment handed in at {', '.join(labels)} is not final after {seconds:g} s",
+            ) from None
 
     # --- deals
 

@@ -162,7 +162,8 @@ class Surgeon:
         return Measure(grown - since_s, final_s, pause_s, now_s - since_s)
 
     def _probe(self, act: Act) -> float:
-        """Hand in a payment at a peer that is there, until one says that it is final; seconds."""
+        """Hand in a payment at a peer that is there, until one says that it is final; seconds.
+        Raises Violation."""
         begun = time.monotonic()
         labels = [label for label in self._network.voters if label not in act.labels]
         self._background.run(self._load.probe(labels or self._network.voters, PROBE_S))
