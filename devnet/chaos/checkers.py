@@ -12,9 +12,10 @@ VoteConsistency  no vote in any journal or certificate contradicts another
 StateRoots       stores of the same height hold the same bytes; one chain is executed again
 """
 
+import contextlib
 import hashlib
-import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +23,21 @@ from devnet.chaos.logs import Logs
 from devnet.chaos.network import ChaosNetwork
 from devnet.chaos.promises import Promises
 from devnet.chaos.votes import Votes
+from devnet.errors import StepFailed
 from devnet.evidence import compare_peers
 from devnet.inspection import examine_peer
 from devnet.launcher import Progress
 from devnet.scene import Scene
 from devnet.simulator.audit import SHARED_TABLES
 from devnet.simulator.violation import Violation
+from ledger.errors import DiskError, LedgerError
+from ledger.genesis import Genesis
 from ledger.keyvalue import LevelDb
 from ledger.primitives import Digest
 from ledger.store import Store
 from ledger.transaction import decode_transaction
 from node.api.problems import CATALOGUE
+from node.client.errors import ClientError
 from node.config import load_config, load_genesis
 from node.errors import NodeError
 from node.genesis_block import compute_genesis_block
@@ -65,10 +70,16 @@ def check_refusals(promises: Promises) -> None:
 
 def check_running(scene: Scene) -> tuple[int, str]:
     """Agreement and Conservation, over HTTP; the height and its state root."""
-    height, state_root = compare_peers(scene)
+    try:
+        height, state_root = compare_peers(scene)
+    except (ClientError, StepFailed) as error:
+        raise Violation("Agreement", str(error)) from None
     folder = scene.folder
     for node in folder.nodes:
-        examined = examine_peer(node.http, folder.genesis_hash)
+        try:
+            examined = examine_peer(node.http, folder.genesis_hash)
+        except (ClientError, LedgerError, NodeError) as error:
+            raise Violation("Conservation", f"{node.label}: {error}") from None
         if examined.wrong:
             raise Violation("Conservation", f"{node.label}: {examined.wrong[:3]}")
     return height, state_root
@@ -129,17 +140,23 @@ def check_promises(promises: Promises, chain: Chain, label: str) -> None:
             )
 
 
-def _read_store(network: ChaosNetwork, label: str, votes: Votes) -> tuple[Chain, str]:
-    """Open the store, which compares the tree with the header, and read all of it."""
+@contextlib.contextmanager
+def _opening(network: ChaosNetwork, label: str) -> Iterator[tuple[Genesis, LevelDb, Store]]:
+    """The store of a stopped peer, which compares its tree with the header when it is opened."""
     config = load_config(network.folder.config(label))
     genesis = load_genesis(config)
-    disk = LevelDb(config.data_dir / "store")
     try:
-        store = Store(disk, compute_genesis_block(genesis))
+        with contextlib.closing(LevelDb(config.data_dir / "store")) as disk:
+            yield genesis, disk, Store(disk, compute_genesis_block(genesis))
+    except (DiskError, LedgerError, NodeError) as error:
+        raise Violation("StateRoots", f"{label}: {error}") from None
+
+
+def _read_store(network: ChaosNetwork, label: str, votes: Votes) -> tuple[Chain, str]:
+    """All of a store."""
+    with _opening(network, label) as (genesis, disk, store):
         chain = _read_chain(store, label, genesis.chain, votes)
         return chain, _compute_digest(disk)
-    finally:
-        disk.close()
 
 
 def _read_chain(store: Store, label: str, name: str, votes: Votes) -> Chain:
@@ -176,20 +193,13 @@ def _compute_digest(disk: LevelDb) -> str:
 
 def _replay(network: ChaosNetwork, progress: Progress) -> None:
     """StateRoots: the chain of the peer whose disk was full, executed again from the genesis."""
-    config = load_config(network.folder.config(network.full_label))
-    genesis = load_genesis(config)
-    disk = LevelDb(config.data_dir / "store")
-    scratch = Path(tempfile.mkdtemp(prefix="suanlian-replay-"))
-    try:
-        store = Store(disk, compute_genesis_block(genesis))
+    with (
+        tempfile.TemporaryDirectory(prefix="suanlian-replay-") as scratch,
+        _opening(network, network.full_label) as (genesis, _, store),
+    ):
         replay(
             genesis,
             store,
-            scratch,
+            Path(scratch),
             lambda block: progress(f"executing block {block.height} of {store.height} again"),
         )
-    except NodeError as error:
-        raise Violation("StateRoots", f"{network.full_label}: {error}") from None
-    finally:
-        disk.close()
-        shutil.rmtree(scratch)

@@ -37,7 +37,7 @@ class Votes:
         """Read the journal of a peer that is down; raises Violation."""
         source = self._folder.config(label).with_name("data") / "journal"
         if not source.is_dir():
-            return
+            raise Violation("Journal", f"{label} has none")
         copy = self._folder.path / "run" / f"{label}.journal"
         shutil.copytree(source, copy)
         try:

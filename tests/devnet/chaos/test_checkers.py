@@ -4,20 +4,34 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Never
 
 import pytest
 
 from consensus.journal import Opened, OwnVote, Record, Silenced, encode_record
 from consensus.vote import SignedVote, Vote, VoteKind
-from devnet.chaos.checkers import Chain, check_promises, check_refusals
+from devnet.chaos import checkers
+from devnet.chaos.checkers import (
+    Chain,
+    check_promises,
+    check_refusals,
+    check_running,
+    check_stores,
+)
 from devnet.chaos.logs import Logs
 from devnet.chaos.promises import Promise, Promises, Told
 from devnet.chaos.pulse import Pulse, Sight
 from devnet.chaos.votes import Votes
+from devnet.errors import StepFailed
 from devnet.folder import Folder, NodeEntry
+from devnet.founding import DevnetSpec, found_devnet
+from devnet.launcher import ignore
 from devnet.simulator.violation import Violation
+from ledger.errors import ProofError
 from ledger.keyvalue import LevelDb
 from ledger.primitives import ZERO_DIGEST, Digest, Epoch, Signature, View
+from node.client.errors import Unreachable
 from node.journal import Journal
 
 CHAIN = Chain((b"0", b"1", b"2"), {"aa": (1, 0), "bb": (2, 3)})
@@ -66,6 +80,46 @@ def test_other_refusals_are_not(code: str) -> None:
     promises.refused[code] += 1
     with pytest.raises(Violation, match=f"Refusals: .*{code}"):
         check_refusals(promises)
+
+
+# --- what others find out
+
+
+def fail_with(error: Exception) -> Callable[..., Never]:
+    def fail(*_: object) -> Never:
+        raise error
+
+    return fail
+
+
+def test_peers_that_differ_are_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = StepFailed("region-11 and region-31 have different blocks 7")
+    monkeypatch.setattr(checkers, "compare_peers", fail_with(error))
+    scene: Any = None
+    with pytest.raises(Violation, match=f"Agreement: {error}"):
+        check_running(scene)
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), ProofError("of another root")])
+def test_a_state_that_does_not_come_or_hold_is_a_violation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    monkeypatch.setattr(checkers, "compare_peers", lambda _: (7, "ab"))
+    monkeypatch.setattr(checkers, "examine_peer", fail_with(error))
+    scene: Any = SimpleNamespace(folder=make_folder(tmp_path))
+    with pytest.raises(Violation, match=f"Conservation: {LABEL}: {error}"):
+        check_running(scene)
+
+
+def test_a_store_that_does_not_open_is_a_violation(tmp_path: Path) -> None:
+    folder = found_devnet(tmp_path / "network", DevnetSpec(industries=()))
+    label = folder.validators[0].label
+    disk = LevelDb(folder.config(label).with_name("data") / "store")
+    disk.write([(b"mformat", b"unheard of")], sync=True)
+    disk.close()
+    network: Any = SimpleNamespace(folder=folder, labels=(label,), full_label=label)
+    with pytest.raises(Violation, match=f"StateRoots: {label}: "):
+        check_stores(network, Promises(), Votes(folder), ignore)
 
 
 # --- heights
@@ -172,6 +226,11 @@ def test_votes_that_contradict_each_other_across_outages_are_found(tmp_path: Pat
     read(folder, votes, OwnVote(sign(VOTE)))
     with pytest.raises(Violation, match="VoteConsistency"):
         read(folder, votes, OwnVote(sign(replace(VOTE, block=Digest(b"b" * 32)))))
+
+
+def test_a_journal_that_is_gone_is_found(tmp_path: Path) -> None:
+    with pytest.raises(Violation, match=f"Journal: {LABEL} has none"):
+        Votes(make_folder(tmp_path)).read_journal(LABEL)
 
 
 def test_a_peer_that_was_found_out_is_found(tmp_path: Path) -> None:
