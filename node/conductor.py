@@ -432,7 +432,9 @@ class Conductor:
 
     def seek(self, certificate: Certificate) -> None:
         """The body of a final block, from those who voted for it: when the power failed everywhere
-        before anybody had stored it, it is in journals only."""
+        before anybody had stored it, it is in journals only. What is asked for already comes."""
+        if self._replica.fetch.wants(certificate.block):
+            return
         codes = self._replica.validators.codes
         signers = [codes[index] for index in certificate.signers]
         others = [code for code in signers if code != self._replica.identity.code]

@@ -84,15 +84,22 @@ class Actor(Stage):
         """Who leads a view."""
         return self.population.regions[view % 4]
 
-    def lead(self, view: int, bodies: Any = (), after_ms: int = 10) -> SealedBlock:
-        """The block that the leader of a view would make on the genesis."""
-        parent = self.parent()
+    def lead(
+        self,
+        view: int,
+        bodies: Any = (),
+        after_ms: int = 10,
+        above: SealedBlock | None = None,
+    ) -> SealedBlock:
+        """The block that the leader of a view would make on another, or on the genesis."""
+        parent = self.parent(above)
+        certificate = None if above is None else self.certify(above.block, VoteKind.NOTARIZE)
         frame = Frame(
             Epoch(0),
             View(view),
             TimeMs(parent.header.time_ms + after_ms),
             self.leader(view),
-            b"",
+            b"" if certificate is None else certificate.encode(),
         )
         return execute_block(parent, frame, bodies, self.validators, self.votes)
 
@@ -189,6 +196,23 @@ def test_a_certified_block_is_fetched_from_its_signers_and_finalized() -> None:
     assert actor.replica.counters.blocks == 1
     actor.settle()
     assert actor.journal.list_bodies() == []
+
+
+def test_a_body_on_its_way_is_not_asked_for_again() -> None:
+    """Neither because its block is final meanwhile, nor because its child's body came first."""
+    actor = make()
+    first = actor.lead(1)
+    second = actor.lead(2, above=first)
+    for sealed in (first, second):
+        actor.hear(actor.leader(1), certify(actor, sealed, VoteKind.NOTARIZE))
+    actor.hear(actor.leader(1), certify(actor, first, VoteKind.FINALIZE))
+    actor.replica.receive(actor.leader(1), body_of_sealed(second))
+    asked = [frame.hash for _, frame in actor.ports.sent if isinstance(frame, WantBlock)]
+    assert asked == [first.block.hash, second.block.hash]
+    actor.replica.receive(actor.leader(1), body_of_sealed(first))
+    actor.settle()
+    assert actor.store.height == 1
+    assert actor.replica.chain.has(second.block.hash)
 
 
 def test_a_body_that_nobody_asked_for_is_left() -> None:
