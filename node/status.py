@@ -7,6 +7,7 @@ wall clock; what is not known is left out.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from consensus.core import Status
 from node.contact import Contact
 from node.disk import DiskState
 from node.expiry import compute_expiries, compute_quorum_expiry
@@ -60,7 +61,7 @@ def describe_peer(
         "validators": list(replica.voters),
         "pending": str(len(replica.mempool)),
         "unfinalized": str(len(replica.chain)),
-        "consensus": _describe_consensus(replica, now_ms),
+        "consensus": _describe_consensus(replica, core, now_ms),
         "reach": _describe_reach(replica, network, now_ms),
         "clock_offset_ms": str(network.compute_offset_ms()),
         "sync": {
@@ -86,8 +87,7 @@ def describe_peer(
     }
 
 
-def _describe_consensus(replica: Replica, now_ms: int) -> dict[str, Any]:
-    core = replica.core.status()
+def _describe_consensus(replica: Replica, core: Status, now_ms: int) -> dict[str, Any]:
     return {
         "view_at_ms": str(now_ms - replica.view_ms()),
         "final_view": str(core.final_view),

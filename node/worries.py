@@ -1,12 +1,12 @@
 """The status document as gauges: who is missing, what lapses, what is stuck."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from node.diagnosis import DAY_MS, diagnose
+from node.diagnosis import DAY_MS, Finding, diagnose
 
 _FINDING: Final = "What is not well, by code; 1 where it keeps the peer from its work, else 0"
 
@@ -19,17 +19,18 @@ class Worries(Collector):
 
     def collect(self) -> list[Metric]:
         status = self._describe()
-        return [*_list_gauges(status), *_list_families(status)]
+        findings = diagnose(status)
+        return [*_list_gauges(status, findings), *_list_families(status, findings)]
 
 
-def _list_gauges(status: Mapping[str, Any]) -> list[Metric]:
+def _list_gauges(status: Mapping[str, Any], findings: Sequence[Finding]) -> list[Metric]:
     sync, disk = status["sync"], status["disk"]
     behind = int(sync["goal"]) - int(status["height"]) if sync["running"] else 0
     gauges: dict[str, tuple[str, float]] = {
         "suanlian_catching_up_blocks": ("Blocks behind while catching up", max(0, behind)),
         "suanlian_stuck": (
             "1 if something keeps the peer from its work",
-            any(finding.is_stuck for finding in diagnose(status)),
+            any(finding.is_stuck for finding in findings),
         ),
     }
     if disk:
@@ -43,7 +44,7 @@ def _list_gauges(status: Mapping[str, Any]) -> list[Metric]:
     return [GaugeMetricFamily(name, text, value) for name, (text, value) in gauges.items()]
 
 
-def _list_families(status: Mapping[str, Any]) -> list[Metric]:
+def _list_families(status: Mapping[str, Any], findings: Sequence[Finding]) -> list[Metric]:
     consensus = status["consensus"]
     hears_votes = status["role"] == "validator"
     missing = {
@@ -56,14 +57,14 @@ def _list_families(status: Mapping[str, Any]) -> list[Metric]:
         code: _count_days(at_ms, status)
         for code, at_ms in status["certificates"]["expire_ms"].items()
     }
-    findings = {finding.code: int(finding.is_stuck) for finding in reversed(diagnose(status))}
+    stuck = {finding.code: int(finding.is_stuck) for finding in reversed(findings)}
     name, who = "suanlian_missing_vote", "validator"
     return [
         _label(name, "1 for who has not voted in the current view", who, missing),
         _label("suanlian_unsigned_blocks", "Last blocks that show nothing of it", who, unsigned),
         _label("suanlian_peer_clock_offset_ms", "How far its clock is ahead", "peer", offsets),
         _label("suanlian_certificate_days", "Days until one of it expires", "node", days),
-        _label("suanlian_finding", _FINDING, "code", findings),
+        _label("suanlian_finding", _FINDING, "code", stuck),
     ]
 
 
