@@ -157,8 +157,9 @@ class Network:
         """Send a frame to those that are connected; encoded once. What a sync channel is for goes
         to those as well to whom nothing else is said."""
         data: bytes | None = None
+        is_for_sync = isinstance(frame, FOR_SYNC)
         for code in to:
-            contact = self._find(code, is_for_sync=isinstance(frame, FOR_SYNC))
+            contact = self._find(code, is_for_sync)
             if contact is not None:
                 if data is None:
                     data = encode_frame(frame)
