@@ -8,8 +8,6 @@ from ledger.crypto import Domain
 from ledger.errors import LedgerError
 from ledger.primitives import PublicKey
 
-__all__ = ["ReadEvidence", "make_reader"]
-
 
 def make_reader(domain: Domain) -> ReadEvidence:
     """What executes a block reads evidence with; `domain` is that of votes on its chain."""

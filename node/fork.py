@@ -26,7 +26,7 @@ from ledger.block import compute_header_hash, decode_header
 from ledger.crypto import Domain
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis, decode_genesis
-from ledger.primitives import Code, Digest, PublicKey
+from ledger.primitives import Code, Digest, Epoch, PublicKey
 from ledger.store import Store
 from node.client.bundle import Bundle, decode_bundle
 from node.client.verify import verify_bundle
@@ -96,12 +96,10 @@ def examine_fork(one: Side, other: Side, validators: ValidatorSet, domain: Domai
 
 
 def _is_verified(
-    certificate: Certificate, validators: ValidatorSet, domain: Domain, epoch: int
+    certificate: Certificate, validators: ValidatorSet, domain: Domain, epoch: Epoch
 ) -> bool:
-    if certificate.epoch != epoch:
-        return False
     try:
-        verify_certificate(certificate, validators, domain)
+        verify_certificate(certificate, validators, domain, epoch)
     except LedgerError:
         return False
     return True

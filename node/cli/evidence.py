@@ -5,12 +5,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from contracts.context import ReadEvidence
 from ledger.crypto import Domain, Purpose
 from node.cli.keys import read_code
 from node.cli.output import AsJson, print_note, show_table
 from node.cli.remote import DEFAULT_PEER, GenesisHash, PeerUrl, connect, trust_genesis
 from node.client.verified import show_time
-from node.evidence import ReadEvidence, make_reader
+from node.evidence import make_reader
 
 _COLUMNS: Final = {
     "time": "recorded",
