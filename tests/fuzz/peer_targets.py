@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ledger import codec
+from ledger import codec, merkle
+from ledger.block import decode_header
 from ledger.errors import FormatError, LedgerError
 from ledger.snapshot import Body as SnapshotBody
 from ledger.snapshot import (
@@ -17,10 +19,12 @@ from ledger.snapshot import (
     verify_state_part,
 )
 from ledger.snapshot import Manifest as SnapshotManifest
+from ledger.tree import compute_state_root
 from node import snapshot_frames
 from node.errors import NetworkError
 from node.frames import MAX_FRAME_BYTES, BlockBody, decode_frame, encode_frame
 from node.greeting import check_hello
+from node.lineage import read_offer
 from node.link import Link, LinkLimits, Traffic
 from node.sync import block_of_body
 from tests.fuzz import seeds
@@ -50,6 +54,27 @@ def list_snapshot_frames() -> tuple[bytes, ...]:
             BodyPart(7, 1, (SnapshotBody(body.raws, finalization),)),
         )
     )
+
+
+@cache
+def list_offers() -> tuple[bytes, ...]:
+    """Offers of a snapshot whose roots lead to those of its header, and of none."""
+    header = replace(
+        decode_header(seeds.get_body().header),
+        state_root=compute_state_root(3, bytes(32)),
+        history_root=merkle.compute_root([bytes(32)]),
+    )
+    manifest = SnapshotManifest(header.encode(), 3, bytes(32), bytes(32))
+    offers = (snapshot_frames.Offer(manifest, b"any"), snapshot_frames.Offer(None))
+    return tuple(map(encode_frame, offers))
+
+
+def read_offer_frame(data: bytes) -> object:
+    """What is offered to who joins."""
+    frame = decode_frame(data)
+    if not isinstance(frame, snapshot_frames.Offer):
+        raise FormatError("not an offer")
+    return read_offer(frame)
 
 
 def read_hello(data: bytes) -> object:
@@ -136,6 +161,7 @@ TARGETS = (
     ),
     Target("hello", read_hello, (LedgerError, NetworkError), seeds.list_frames, ()),
     Target("block of a frame", read_block, (LedgerError,), lambda: (seeds.get_body().header,), ()),
+    Target("offer", read_offer_frame, (LedgerError,), list_offers, ("node.lineage:read_offer",)),
     Target("state part", read_state_part, (LedgerError,), list_snapshot_frames, ()),
     Target("body of a snapshot", read_snapshot_body, (LedgerError,), seeds.list_frames, ()),
 )

@@ -67,6 +67,7 @@ EXEMPT: Final[dict[str, str]] = {
     "node.api.chain:Chain.load_entries": _OWN,
     "node.api.chain:Chain.read_entry": _OWN,
     "node.api.chain:read_kind": _OWN,
+    "node.check.scope:Scope.read_header": _OWN,
     "node.disk:DiskThread.read_state": _OWN,
     "node.past:read_past": _OWN,
     "node.prover:load_items": _OWN,
