@@ -43,6 +43,7 @@ from node.network import Network
 from node.peer import RunningPeer
 from node.pruning import Pruning
 from node.replica import Replica
+from node.snapshot_rules import SnapshotRules
 from node.verifier import Verifier
 
 _log = logging.getLogger("suanlian")
@@ -189,7 +190,7 @@ class PeerProcess:
                 config.limits.signer_transactions,
             ),
             on_final=self._blocks_are_final,
-            may_join=way.may_join,
+            rules=SnapshotRules(may_join=way.may_join),
             installing=self._store_disk if joins else None,
         )
         self.network = Network(

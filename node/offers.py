@@ -1,7 +1,8 @@
 """The snapshots that a peer offers to those who come anew (docs/spec/snapshot.md).
 
-1. One is taken where a run of blocks ends at a height that `INTERVAL` divides, so that peers offer
-   the same ones, and at the start. It costs a view of the disk and a copy of one level of the tree.
+1. One is taken where a run of blocks ends at a height that the interval of the rules divides, so
+   that peers offer the same ones, and at the start. It costs a view of the disk and a copy of one
+   level of the tree.
 2. The newest eight are kept. An older one is kept while it is read, for a while, and a few in all.
 3. A part is read when it is asked for, and is small; nothing here waits for anything.
 """
@@ -23,8 +24,8 @@ from node.snapshot_frames import (
     WantPart,
     WantSnapshot,
 )
+from node.snapshot_rules import SnapshotRules
 
-INTERVAL: Final = 16
 NEWEST: Final = 8
 MOST: Final = 10
 LEASE_MS: Final = 30_000
@@ -44,8 +45,9 @@ class _Kept:
 class Offers:
     """The snapshots of a store, newest first."""
 
-    def __init__(self, store: Store, monotonic_ms: Callable[[], int]) -> None:
+    def __init__(self, store: Store, monotonic_ms: Callable[[], int], rules: SnapshotRules) -> None:
         self._store = store
+        self._rules = rules
         self._monotonic_ms = monotonic_ms
         self._kept: dict[int, _Kept] = {}
 
@@ -56,7 +58,7 @@ class Offers:
 
     def grew(self) -> None:
         """Blocks were folded: take a snapshot where others take one."""
-        if self._store.height % INTERVAL == 0:
+        if self._store.height % self._rules.interval == 0:
             self.take()
 
     def take(self) -> None:

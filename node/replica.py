@@ -68,6 +68,7 @@ from node.reporter import Reporter
 from node.scout import Scout
 from node.serving import Serving
 from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantPart, WantSnapshot
+from node.snapshot_rules import ALONE, SnapshotRules
 from node.sync import Sync, block_of_body
 from node.trail import load_trail
 
@@ -90,11 +91,11 @@ class Replica:
         limits: MempoolLimits,
         on_final: Callable[[Sequence[SealedBlock]], None] = lambda _: None,
         domain: Domain | None = None,
-        may_join: bool = False,
+        rules: SnapshotRules = ALONE,
         installing: KeyValue | None = None,
     ) -> None:
-        """With `may_join` an empty store looks for a snapshot where others are far ahead;
-        `installing` is the disk that one goes to, beside a store that has the genesis only."""
+        """`installing` is the disk that a snapshot goes to, beside a store that has the genesis
+        only."""
         self.identity = identity
         self.genesis = genesis
         self.store = store
@@ -115,12 +116,11 @@ class Replica:
         self.chain = Chain(store, load_trail(store, genesis))
         self.mempool = Mempool(limits)
         self.outbox = Outbox(ports.write_journal)
-        self.offers = Offers(store, ports.monotonic_ms)
+        self.offers = Offers(store, ports.monotonic_ms, rules)
         self.joiner: Joiner | None = None
         if installing is not None:
             self.joiner = Joiner(genesis, store, installing, ports, self.domain, self.stop)
-        may_join = may_join and store.height == 0 and installing is None
-        self._scout = Scout(genesis, ports, self.domain, self.chain, self.stop, may_join)
+        self._scout = Scout(genesis, ports, self.domain, self.chain, self.stop, rules)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
         self.judge = self._make_judge(block_limits)

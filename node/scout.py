@@ -19,9 +19,8 @@ from node.errors import Restart
 from node.lineage import Lineage, Offered, read_offer
 from node.ports import Ports
 from node.snapshot_frames import EpochEnds, Offer, WantEpochs, WantSnapshot
+from node.snapshot_rules import SnapshotRules
 
-FAR: Final = 128  # blocks that others must have for a snapshot to be worth its while
-YOUNG: Final = 512  # blocks that one may have executed, and leave for a snapshot
 ANSWER_TIMEOUT_MS: Final = 5_000
 AGAIN_MS: Final = 5_000
 
@@ -36,13 +35,14 @@ class Scout:
         domain: Domain,
         chain: Chain,
         stop: Callable[[Exception], None],
-        may_join: bool,
+        rules: SnapshotRules,
     ) -> None:
         self._lineage = Lineage(genesis, domain)
         self._ports = ports
         self._chain = chain
         self._stop = stop
-        self._may_join = may_join
+        self._rules = rules
+        self._may_join = rules.may_join and chain.decided_height == 0
         self._claims: dict[str, int] = {}
         self._asked_at_ms: dict[str, int] = {}
         self._asked = ""
@@ -73,8 +73,8 @@ class Scout:
             raise
 
     def _is_far(self, height: int) -> bool:
-        here = self._chain.decided_height
-        return here < YOUNG and height > here + FAR
+        here, rules = self._chain.decided_height, self._rules
+        return here < rules.young and height > here + rules.far
 
     def _ask(self) -> None:
         if self._asked or not self._may_join:

@@ -15,8 +15,9 @@ from devnet.simulator.kernel import MS
 from devnet.simulator.plan import Plan
 from devnet.simulator.script import Deed
 from node.mempool import MempoolLimits
+from node.snapshot_rules import SnapshotRules
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Case:
         """Every fault and deed of it, a line each."""
         plan, calm = self.plan, Faults()
         lines = [f"{plan.n} validators, {plan.observers} observers, {plan.fire_us // MS} ms"]
+        lines.append(_describe_history(plan))
         lines += [f"validator {part.place} is a {', '.join(part.habits)}" for part in plan.cast]
         noise = {
             name: value
@@ -43,6 +45,15 @@ class Case:
         """Write the document."""
         document = {"format": _FORMAT, "plan": asdict(self.plan), "seed": self.seed}
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _describe_history(plan: Plan) -> str:
+    parts = [f"archives are the first {(plan.n - 1) // 3 + 1}, others"]
+    if plan.rules.may_join:
+        parts.append(f"join by a snapshot from {plan.rules.far} blocks on")
+    if plan.keep_blocks:
+        parts.append(f"keep {plan.keep_blocks} blocks")
+    return " ".join([*parts, f"observers start at {plan.late_us // MS} ms"])
 
 
 def load_case(path: Path) -> Case:
@@ -66,6 +77,7 @@ def _read_plan(data: dict[str, Any]) -> Plan:
             "cast": cast,
             "faults": _read_faults(data["faults"]),
             "limits": limits,
+            "rules": SnapshotRules(**data["rules"]),
             "script": script,
         }
     )

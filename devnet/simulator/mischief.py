@@ -79,7 +79,7 @@ class Mischief:
         self._weather.heal()
         self._links.unblock()
         for process in self._processes:
-            process.skew_ms = 0
+            process.mend_clock()
             process.mend_disks()
             if not process.is_up:
                 process.start()

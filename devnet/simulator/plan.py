@@ -7,6 +7,7 @@ from devnet.simulator.faults import Faults
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.script import Deed
 from node.mempool import MempoolLimits
+from node.snapshot_rules import ALONE, SnapshotRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,15 @@ class Plan:
     script: tuple[Deed, ...] = ()
     cast: tuple[Part, ...] = ()
     limits: MempoolLimits = field(default_factory=MempoolLimits)
-    snapshots: bool = False  # new peers join by them
+    rules: SnapshotRules = ALONE  # but of the archives, which never begin with a snapshot
+    keep_blocks: int = 0  # what is older is forgotten; 0: nothing
+    late_us: int = 0  # when the observers start, with nothing
     ballots: bool = False  # regions are suspended and come back
     anything: bool = False  # calls of all kinds, by chance
+
+    def is_archive(self, place: int) -> bool:
+        """Whether this process executes and keeps the whole chain; with f faulty one is left."""
+        return place <= (self.n - 1) // 3
 
     def count_spared(self) -> int:
         """How many fewer may be faulty where regions leave: f is that of a smaller set."""

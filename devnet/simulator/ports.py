@@ -105,7 +105,10 @@ class SimulatedPorts:
 
         def due() -> None:
             self._timers.pop(name, None)
-            fire()
+            if self._host.monotonic_ms() < at_ms:  # the clock is slower now than it was
+                self.set_timer(name, at_ms, fire)
+            else:
+                fire()
 
         delay_us = self._host.compute_delay_us(at_ms)
         label = name if len(name) < 24 else name[:24]

@@ -6,7 +6,7 @@ a while, after which everything that waited happens at once.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from devnet.simulator.disk import DiskFailure, PowerLoss, SimulatedDisk
@@ -30,6 +30,7 @@ from node.journal import Journal, adopt
 from node.mempool import MempoolLimits
 from node.pruning import Pruning
 from node.replica import Replica
+from node.snapshot_rules import ALONE, SnapshotRules
 
 HELLO_US = 5_000 * MS
 
@@ -89,7 +90,7 @@ class Setting:
     start_ms: int
     checked: dict[tuple[bytes, tuple[bytes, ...]], bool]
     hello_us: int = HELLO_US
-    may_join: bool = False  # by a snapshot
+    rules: SnapshotRules = ALONE
 
 
 class Process:
@@ -106,6 +107,7 @@ class Process:
         self.is_up = False
         self.starts = 0
         self.keep_blocks = 0
+        self.is_archive = False  # never begins with a snapshot
         self.events = 0
         self.crash_at: deque[int] = deque()  # numbers of events, ascending
         self.skew_ms = 0
@@ -116,7 +118,7 @@ class Process:
         self._witness = witness
         self._replica: Replica | None = None
         self._thread: SimulatedDiskThread | None = None
-        self._joins, self._may_join = False, setting.may_join
+        self._joins = self._began_anew = False
         self._unsure: Sequence[SealedBlock] = ()  # written, and not known to be durable
         self._is_paused = False
         self._backlog: list[Callable[[], None]] = []
@@ -171,6 +173,7 @@ class Process:
         self._thread = SimulatedDiskThread(
             self.journal_disk, self.later, lambda: rng.randint(*setting.weather.fsync_us)
         )
+        may_join = setting.rules.may_join and not (self.is_archive or self._began_anew)
         ports = SimulatedPorts(
             self,
             self.outlet,
@@ -189,7 +192,7 @@ class Process:
             setting.limits,
             lambda _: pruning.advance(),
             setting.votes,
-            may_join=self._may_join,
+            rules=replace(setting.rules, may_join=may_join),
             installing=self.store_disk if joins else None,
         )
         pruning = Pruning(store, ports, self.keep_blocks)
@@ -208,7 +211,7 @@ class Process:
             return
         self._kernel.note(f"{self.code} crashes")
         self._end()
-        self._joins, self._may_join = False, self._setting.may_join
+        self._joins = self._began_anew = False
         self._witness.crashed(self)
 
     def _end(self) -> None:
@@ -228,7 +231,7 @@ class Process:
         if self._replica is None or not self._replica.has_stopped:
             return  # it crashed before
         self._end()
-        self._joins, self._may_join = joins, False
+        self._joins, self._began_anew = joins, True
         if not joins and not install.is_installing(self.store_disk):
             is_wiped = self.store_disk.get(schema.META_FINAL) is None
             (self._witness.emptied if is_wiped else self._witness.installed)(self)
@@ -377,6 +380,11 @@ class Process:
 
     def _elapsed_ms(self) -> int:
         return int(self._kernel.now_us * (1 + self.drift)) // MS
+
+    def mend_clock(self) -> None:
+        """Show the true time from now on; what never steps goes on from where it is."""
+        self._monotonic_base_ms += self._elapsed_ms() - self._kernel.now_us // MS
+        self.skew_ms, self.drift = 0, 0.0
 
     # --- what the ports report
 

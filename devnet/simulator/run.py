@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from devnet.simulator.adversaries.cast import draw_cast
 from devnet.simulator.faults import Faults, draw_faults
@@ -19,7 +19,13 @@ from devnet.simulator.plan import Plan
 from devnet.simulator.script import draw_script
 from devnet.simulator.simulation import Simulation
 from devnet.simulator.violation import Violation
+from ledger.trail import MAX_STEPS
 from node.mempool import MempoolLimits
+from node.snapshot_rules import SnapshotRules
+
+LONG_RATE: Final = 0.01  # of seeds, with chains of hundreds of blocks
+LONG_US: Final = 120 * SECOND
+LONG_KEEP: Final = MAX_STEPS + 1  # what a restart needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ def draw_plan(seed: int) -> Plan:
     n = rng.choices((4, 5, 7), (7, 2, 1))[0]
     observers = rng.choice((0, 0, 1, 2))
     faults = draw_faults(rng, n) if rng.random() < 0.95 else Faults()
-    fire_us = rng.randint(2, 8) * SECOND
+    is_long = rng.random() < LONG_RATE
+    fire_us = LONG_US if is_long else rng.randint(2, 8) * SECOND
     is_small = rng.random() < 0.15
     cast = draw_cast(rng, n)
     # With one region less f may be less by one: so must be whoever lies or has lost its votes.
@@ -87,15 +94,25 @@ def draw_plan(seed: int) -> Plan:
         fire_us=fire_us,
         script=draw_script(rng, faults, n + observers, fire_us),
         cast=cast,
-        pause_us=rng.choice((60, 120, 300)) * MS,
+        pause_us=60 * MS if is_long else rng.choice((60, 120, 300)) * MS,
         rotations=rng.choice((0, 0, 1, 3)),
         is_real=seed % 20 == 0,
         is_encoded=seed % 5 == 0,
         limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
-        snapshots=rng.random() < 0.5,
+        rules=_draw_rules(rng, is_long),
+        keep_blocks=LONG_KEEP if is_long else 0,
+        late_us=int(fire_us * rng.uniform(0.2, 0.95)) if rng.random() < 0.5 else 0,
         ballots=n > 4 and is_safe and rng.random() < 0.7,
         anything=True,
     )
+
+
+def _draw_rules(rng: random.Random, is_long: bool) -> SnapshotRules:
+    """Long runs go by the rules of real peers; short ones by such as their chains can reach."""
+    if is_long:
+        return SnapshotRules(may_join=True)
+    far, interval = rng.choice((2, 4, 10)), rng.choice((1, 2, 4))
+    return SnapshotRules(rng.random() < 0.5, interval, far)
 
 
 def run_seed(seed: int, plan: Plan | None = None, watch: Watch | None = None) -> Report:

@@ -80,6 +80,9 @@ class Simulation:
             make_process(setting, code, population.voter_keys(code), self, habits.get(code, ()))
             for code in codes
         ]
+        for place, process in enumerate(self.processes):
+            process.is_archive = plan.is_archive(place)
+            process.keep_blocks = 0 if process.is_archive else plan.keep_blocks
         self.honest = [item for item in self.processes if item.code not in self.liars]
         self.load = Load(
             self.kernel,
@@ -118,7 +121,7 @@ class Simulation:
             self.plan.limits,
             START_MS,
             {},
-            may_join=self.plan.snapshots,
+            rules=self.plan.rules,
         )
 
     # --- what the processes report (process.Witness)
@@ -230,9 +233,11 @@ class Simulation:
     # --- by hand, for tests of a single case
 
     def start_all(self) -> None:
-        """Everybody starts; no faults, no clients."""
-        for process in self.processes:
+        """Everybody starts, observers when they are to; no faults, no clients."""
+        for process in self.processes[: self.plan.n]:
             process.start()
+        for process in self.processes[self.plan.n :]:
+            self._start_late(process)
         self._sample()
 
     def wait(self, is_done: Callable[[], bool], bound_us: int = LIVENESS_US) -> None:
@@ -259,6 +264,16 @@ class Simulation:
         return decode_transaction(raw, self.population.genesis.chain).id
 
     # --- what goes on
+
+    def _start_late(self, process: Process) -> None:
+        def start() -> None:
+            if not process.is_up:
+                process.start()
+
+        if self.plan.late_us:
+            self.kernel.after(self.plan.late_us, f"{process.code} comes", start)
+        else:
+            process.start()
 
     def _submit_next(self) -> None:
         delay_us = int(self.kernel.random.expovariate(1 / self.plan.pause_us))

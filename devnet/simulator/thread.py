@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from devnet.simulator.disk import DiskFailure, SimulatedDisk
+from devnet.simulator.disk import DiskFailure, PowerLoss, SimulatedDisk
 from ledger.keyvalue import Change
 
 Later = Callable[[int, str, Callable[[], None]], object]
@@ -53,7 +53,9 @@ class SimulatedDiskThread:
         """The power fails: what was just being written may have come to the disk."""
         running, self._running = self._running, None
         if running is not None and is_written:
-            with suppress(DiskFailure):  # the process is gone: nobody is left to hear of it
+            with suppress(
+                DiskFailure, PowerLoss
+            ):  # the process is gone: nobody is left to hear of it
                 running()
         self._writes.clear()
         self._jobs.clear()

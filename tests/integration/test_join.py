@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from devnet.join import JoinSpec, run_join
-from node.scout import FAR
+from node.snapshot_rules import ALONE
 
 
 def test_a_snapshot_and_the_chain_lead_to_the_same_state(slot: None, tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_a_snapshot_and_the_chain_lead_to_the_same_state(slot: None, tmp_path: P
     report = run_join(tmp_path / "network", spec, lambda _: None)
     snapshot, replay = report.peers
     assert (snapshot.way, replay.way) == ("snapshot", "replay")
-    assert report.height > FAR
-    assert snapshot.blocks < FAR < replay.blocks
+    assert report.height > ALONE.far
+    assert snapshot.blocks < ALONE.far < replay.blocks
     assert snapshot.received_bytes > 0 < replay.received_bytes
     assert len(report.state_root) == 64

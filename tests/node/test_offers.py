@@ -15,6 +15,7 @@ from node import offers as module
 from node.lineage import Lineage, read_offer
 from node.offers import Answer, Offers
 from node.snapshot_frames import EpochEnds, Offer, PartKind, WantEpochs, WantPart, WantSnapshot
+from node.snapshot_rules import SnapshotRules
 from tests.ledger.chain import REGIONS, Chain, key_of
 
 
@@ -30,7 +31,6 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(module, "INTERVAL", 2)
     monkeypatch.setattr(module, "NEWEST", 2)
     monkeypatch.setattr(module, "MOST", 4)
     return Clock()
@@ -43,7 +43,7 @@ def chain() -> Chain:
 
 @pytest.fixture
 def offers(chain: Chain, clock: Clock) -> Offers:
-    return Offers(chain.store, clock)
+    return Offers(chain.store, clock, SnapshotRules(interval=2))
 
 
 def grow(chain: Chain, offers: Offers, blocks: int) -> None:

@@ -11,6 +11,7 @@ from ledger.snapshot import Snapshot
 from node.offers import Offers
 from node.pieces import Part, Piece, Pieces, is_empty
 from node.snapshot_frames import EpochEnds, Offer, PartKind
+from node.snapshot_rules import ALONE
 from tests.ledger.chain import Chain
 from tests.ledger.transfer import take_snapshot
 
@@ -45,7 +46,7 @@ def pieces(chain: Chain, source: Snapshot, disk: Memory) -> Pieces:
 
 
 def serve(chain: Chain, piece: Piece) -> Part:
-    offers = Offers(chain.store, lambda: 0)
+    offers = Offers(chain.store, lambda: 0, ALONE)
     offers.take()
     answer = offers.answer(piece.want(chain.store.height))
     assert not isinstance(answer, Offer | EpochEnds)

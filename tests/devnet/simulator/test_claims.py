@@ -15,14 +15,13 @@ from ledger.install import STATE, is_installing, read_roots
 from ledger.keyvalue import KeyValue
 from ledger.primitives import MAX_HEIGHT
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
-from node import joiner, offers, pieces, scout
+from node import joiner, pieces
 from node.frames import Frame, Hello
 from node.joiner import Joiner, Phase
 from node.offers import Answer
 from node.snapshot_frames import Offer, WantPart, WantSnapshot
 from tests.devnet.simulator.test_cases import agree
 from tests.devnet.simulator.test_snapshots import (
-    FAR,
     INTERVAL,
     PLAN,
     begin,
@@ -41,8 +40,6 @@ HEIGHTS = pytest.mark.parametrize("height", [1 << 60, MAX_HEIGHT])
 @pytest.fixture(autouse=True)
 def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is far is nearer here, and patience is shorter."""
-    monkeypatch.setattr(scout, "FAR", FAR)
-    monkeypatch.setattr(offers, "INTERVAL", INTERVAL)
     monkeypatch.setattr(pieces, "SPAN", 4)
     monkeypatch.setattr(joiner, "PATIENCE", 8)
     monkeypatch.setattr(joiner, "BARRED_MS", 4_000)

@@ -84,3 +84,12 @@ def test_the_thread_writes_together_what_waits_together() -> None:
         act()
     assert heard == ["a", "b", "c", "job", "stored"]
     assert (disk.writes, disk.unsynced) == (2, 0)
+
+
+def test_the_power_may_fail_at_a_write_that_a_crash_was_to_finish() -> None:
+    disk = SimulatedDisk()
+    disk.writes_left = 0
+    thread = SimulatedDiskThread(disk, lambda *_: None, lambda: 5)
+    thread.write_journal([(b"a", b"1")], True, lambda: None)
+    thread.crash(is_written=True)
+    assert disk.get(b"a") is None

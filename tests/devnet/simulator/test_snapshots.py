@@ -13,13 +13,14 @@ from devnet.simulator.simulation import Simulation
 from ledger.errors import LedgerError
 from ledger.install import is_installing
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
-from node import offers, pieces, scout
+from node import pieces
 from node.offers import Answer, Want
 from node.snapshot_frames import EpochEnds, Offer
+from node.snapshot_rules import SnapshotRules
 from tests.devnet.simulator.test_cases import agree, rotate
 
 FAR, INTERVAL = 20, 16
-PLAN = Plan(observers=1, snapshots=True)
+PLAN = Plan(observers=1, rules=SnapshotRules(True, INTERVAL, FAR))
 
 
 def grow(simulation: Simulation, blocks: int) -> None:
@@ -34,8 +35,6 @@ def grow(simulation: Simulation, blocks: int) -> None:
 @pytest.fixture(autouse=True)
 def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is far is nearer here: a chain takes its time."""
-    monkeypatch.setattr(scout, "FAR", FAR)
-    monkeypatch.setattr(offers, "INTERVAL", INTERVAL)
     monkeypatch.setattr(pieces, "SPAN", 4)
 
 
