@@ -23,7 +23,7 @@ from ledger.trail import MAX_STEPS
 from node.mempool import MempoolLimits
 from node.snapshot_rules import SnapshotRules
 
-LONG_RATE: Final = 0.01  # of seeds, with chains of hundreds of blocks
+LONG_RATE: Final = 0.005  # of seeds, with chains of hundreds of blocks
 LONG_US: Final = 120 * SECOND
 LONG_KEEP: Final = MAX_STEPS + 1  # what a restart needs
 

@@ -55,7 +55,7 @@ class SimulatedDiskThread:
         if running is not None and is_written:
             with suppress(
                 DiskFailure, PowerLoss
-            ):  # the process is gone: nobody is left to hear of it
+            ):  # nobody is left to hear of it
                 running()
         self._writes.clear()
         self._jobs.clear()
