@@ -273,7 +273,7 @@ class Simulation:
     def _sample(self) -> None:
         for process in self.honest:
             if process.is_running:
-                check_memory(process, self.plan.limits)
+                check_memory(process, self.plan.limits, len(self.processes) - 1)
         self.kernel.after(SAMPLE_US, "sample", self._sample)
 
     def _probe(self) -> None:
