@@ -129,7 +129,8 @@ class Tally:
                 round_.accused.add(signed.signer)
                 evidence = order_evidence(rival, signed)
         round_.put(signed, is_verified)
-        self._newest[signed.signer] = max(self._newest.get(signed.signer, View(0)), signed.vote.view)
+        newest = self._newest.get(signed.signer, View(0))
+        self._newest[signed.signer] = max(newest, signed.vote.view)
         self._make_room()
         certificate = self._certify(round_, signed.vote) if is_wanted else None
         if certificate is None and evidence is None:

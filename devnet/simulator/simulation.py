@@ -77,7 +77,14 @@ class Simulation:
         codes = (*population.regions, *population.observers[: plan.observers])
         habits = {population.regions[part.place]: part.habits for part in plan.cast}
         self.processes = [
-            make_process(setting, code, population.voter_keys(code), self, habits.get(code, ()))
+            make_process(
+                setting,
+                code,
+                population.voter_keys(code),
+                self,
+                habits.get(code, ()),
+                population.find_key(code),
+            )
             for code in codes
         ]
         self.honest = [item for item in self.processes if item.code not in self.liars]

@@ -93,9 +93,7 @@ def test_a_peer_that_keeps_too_much_is_found(name: str, overfill: Overfill) -> N
         ),
     ],
 )
-def test_a_joiner_that_keeps_too_much_is_found(
-    name: str, overfill: Callable[[Any], None]
-) -> None:
+def test_a_joiner_that_keeps_too_much_is_found(name: str, overfill: Callable[[Any], None]) -> None:
     simulation, late = begin()
     late.start()
 
