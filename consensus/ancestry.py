@@ -34,6 +34,11 @@ class Ancestry:
         self.notarizations: dict[View, Certificate] = {}
         self.nullifications: dict[View, Certificate] = {}
 
+    def __len__(self) -> int:
+        """How many certificates are kept."""
+        held = len(self.notarizations) + len(self.nullifications)
+        return held + (self.final is not None)
+
     def get(self, kind: VoteKind, view: View) -> Certificate | None:
         """The certificate of this kind for this view, where it is held."""
         match kind:

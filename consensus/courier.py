@@ -49,6 +49,11 @@ class Courier:
         self._voting = voting
         self._limiter = Limiter()
 
+    @property
+    def answered(self) -> int:
+        """How many answers are remembered, at most `limiter.MAX_PEERS`."""
+        return len(self._limiter)
+
     def may_answer(self, topic: str, to: Code, now_ms: int) -> bool:
         """Whether one more answer of this kind may go to this peer: at most two in each Δ."""
         return self._limiter.take(topic, to, now_ms, max(1, self._settings.delta_ms // 2))

@@ -26,6 +26,18 @@ class Judgement:
         self._executed: dict[Digest, bool] = {root: False}
         self._persisted: dict[Digest, None] = {}
 
+    def __len__(self) -> int:
+        """How many proposals wait."""
+        return len(self._proposals)
+
+    def count_asked(self) -> int:
+        """How many judgements were asked for and still count."""
+        return sum(map(len, self._asked.values()))
+
+    def count_blocks(self) -> int:
+        """How many blocks are known as executed or persisted."""
+        return len(self._executed.keys() | self._persisted.keys())
+
     def hold(self, proposal: Proposal) -> None:
         """Keep the first proposal of its view."""
         self._proposals.setdefault(proposal.signed.vote.view, proposal)

@@ -15,6 +15,9 @@ class Limiter:
     def __init__(self) -> None:
         self._last_ms: dict[tuple[str, Code], int] = {}
 
+    def __len__(self) -> int:
+        return len(self._last_ms)
+
     def take(self, topic: str, to: Code, now_ms: int, interval_ms: int) -> bool:
         """Whether an answer may leave now; if so it is counted."""
         key = (topic, to)

@@ -3,6 +3,8 @@
 The rules that the comments cite are those of `consensus.core`.
 """
 
+from dataclasses import dataclass
+
 from consensus.action import (
     Action,
     Broadcast,
@@ -37,6 +39,26 @@ from consensus.vote import IsValid, SignedVote, Vote, VoteKind
 from consensus.voting import Voice, Voting
 from ledger.errors import FormatError
 from ledger.primitives import Digest, Epoch, View
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much a core keeps, for whoever holds it to its bounds.
+
+    `views` are those above the last final one, up to the current; what must be kept of each of them
+    (rule 6b) grows with their number, and nobody makes one of them without a quorum.
+    """
+
+    views: int
+    vote_views: int  # tally.MAX_VIEWS and one of each validator
+    votes: int  # in each of these, tally.STATEMENTS_PER_SIGNER of each validator
+    certificates: int  # two of each view, and the last finalization
+    own_views: int  # `views`
+    proposals: int  # of the current view and tally.VIEWS_AHEAD
+    judgements: int  # judgement.JUDGEMENTS_PER_VIEW of each view
+    blocks: int  # these, the certified and the own one of each view, the last final one, the root
+    answered: int  # limiter.MAX_PEERS
+    reports: int  # one of each validator
 
 
 class State:
@@ -99,6 +121,21 @@ class State:
         self._silenced = journal.silenced
         self._may_vote = journal.silenced is None
         return True
+
+    def measure(self) -> Kept:
+        """How much is kept just now."""
+        return Kept(
+            views=self._view - self._ancestry.final_view,
+            vote_views=len(self._tally),
+            votes=self._tally.count_votes(),
+            certificates=len(self._ancestry),
+            own_views=len(self._voting),
+            proposals=len(self._judgement),
+            judgements=self._judgement.count_asked(),
+            blocks=self._judgement.count_blocks(),
+            answered=self._courier.answered,
+            reports=self._recovery.count_reports(),
+        )
 
     @property
     def _is_voting(self) -> bool:

@@ -1,6 +1,8 @@
 """Votes on their way to a certificate.
 
-Admission bounds what is stored: one slot per signer and view, with room for a contradiction.
+Admission bounds what is stored: one slot per signer and view, with room for a contradiction. Where
+views come and go and nothing becomes final, the oldest ones make room, but for the newest in which
+somebody voted: a restarted validator is told of its votes in it (rule 10).
 Signatures are checked lazily: when the votes for one statement reach a quorum, all at once, and
 those that are wrong are thrown out; and where two votes of one signer contradict each other, for
 evidence. A certificate accuses too those of its signers who said something else here: who says one
@@ -24,6 +26,7 @@ from ledger.primitives import Digest, Epoch, View
 VIEWS_AHEAD: Final = 10
 VIEWS_BEHIND: Final = 128  # unfinalized views whose votes are kept; a later one finalizes them too
 STATEMENTS_PER_SIGNER: Final = 4  # in one view; an honest one makes two
+MAX_VIEWS: Final = VIEWS_BEHIND + 1 + VIEWS_AHEAD  # that are kept, and one more of each signer
 
 Statement: TypeAlias = tuple[VoteKind, View, Digest]
 
@@ -79,13 +82,22 @@ class _Round:
 class Tally:
     """The votes of an epoch between the pruning floor and ten views ahead."""
 
-    __slots__ = ("_epoch", "_is_valid", "_rounds", "_validators")
+    __slots__ = ("_epoch", "_is_valid", "_newest", "_rounds", "_validators")
 
     def __init__(self, epoch: Epoch, validators: ValidatorSet, is_valid: IsValid) -> None:
         self._epoch = epoch
         self._validators = validators
         self._is_valid = is_valid
         self._rounds: dict[View, _Round] = {}
+        self._newest: dict[int, View] = {}  # in which each signer voted
+
+    def __len__(self) -> int:
+        """How many views have votes here."""
+        return len(self._rounds)
+
+    def count_votes(self) -> int:
+        """How many votes are here."""
+        return sum(len(said) for round_ in self._rounds.values() for said in round_.said.values())
 
     def is_admitted(self, vote: Vote, final_view: View, view: View) -> bool:
         """Whether a vote is for this set and in the window around the current `view`."""
@@ -117,6 +129,9 @@ class Tally:
                 round_.accused.add(signed.signer)
                 evidence = order_evidence(rival, signed)
         round_.put(signed, is_verified)
+        newest = self._newest.get(signed.signer, View(0))
+        self._newest[signed.signer] = max(newest, signed.vote.view)
+        self._make_room()
         certificate = self._certify(round_, signed.vote) if is_wanted else None
         if certificate is None and evidence is None:
             return _STORED
@@ -187,6 +202,12 @@ class Tally:
         """Forget the views below `floor`."""
         for view in [view for view in self._rounds if view < floor]:
             del self._rounds[view]
+
+    def _make_room(self) -> None:
+        """Forget the oldest view, but for the newest one of each signer."""
+        if len(self._rounds) > MAX_VIEWS + self._validators.n:
+            kept = self._newest.values()
+            del self._rounds[min(view for view in self._rounds if view not in kept)]
 
     def _is_ignored(self, round_: _Round, signed: SignedVote, is_verified: bool) -> bool:
         statement = _statement(signed.vote)

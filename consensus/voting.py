@@ -38,6 +38,10 @@ class Voting:
         self._voice = voice
         self._said: dict[View, _Said] = {}
 
+    def __len__(self) -> int:
+        """In how many views something was said."""
+        return len(self._said)
+
     @property
     def index(self) -> int | None:
         """One's own index in the validator set; None without a vote."""

@@ -48,6 +48,16 @@ class _Submission:
     must_sync: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much an intake holds, for whoever holds it to its bounds."""
+
+    unverified: int  # MAX_UNVERIFIED
+    most_of_peer: int  # of these; shares.MAX_UNCHECKED
+    recent: int  # MAX_RECENT
+    accepted: int  # that are in the mempool too
+
+
 class Intake:
     """Takes transactions from clients and peers into the mempool."""
 
@@ -80,6 +90,16 @@ class Intake:
         self._shares = Shares()
         self._unsynced: set[Digest] = set()  # ids of what is accepted but not on the disk yet
         self.refused_count = 0
+
+    @property
+    def load(self) -> Load:
+        """How much waits and is remembered here."""
+        return Load(
+            len(self._unverified),
+            self._shares.most,
+            len(self._recent),
+            len(self._accepted) - len(self._unjudged),
+        )
 
     # --- what clients hand in
 

@@ -88,6 +88,18 @@ class _Target:
     total: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much a joiner holds, for whoever holds it to its bounds."""
+
+    peers: int  # whose heights or lies are known
+    asked: int  # pieces of the peer that was asked for the most; PER_SOURCE
+    writing: int  # MAX_WRITING, and what all sources were asked for before it was full
+    left: int  # pieces of the snapshot; `total`
+    parts: int  # blocks whose results are here in part; `total`
+    total: int
+
+
 class Joiner:
     """Fetches and installs a snapshot on a disk, beside a store that has the genesis only.
 
@@ -158,6 +170,20 @@ class Joiner:
             self._wanted.extendleft(source.asked)
         if self._asked == peer:
             self._pass_over()
+
+    @property
+    def load(self) -> Load:
+        """How much is wanted, asked for and on its way to the disk."""
+        target = self._target
+        asked = [len(source.asked) for source in self._sources.values()]
+        return Load(
+            len(self._heights.keys() | self.liars.keys()),
+            max(asked, default=0),
+            self._writing,
+            len(self._wanted) + sum(asked),
+            len(target.pieces) if target else 0,
+            target.total if target else 0,
+        )
 
     def describe(self) -> dict[str, Any]:
         """How far it is, for people."""

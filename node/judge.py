@@ -150,6 +150,11 @@ class Judge:
                 self._advance(parked)
 
     @property
+    def wanted(self) -> int:
+        """How many transactions the parked blocks lack, at most a full block's each."""
+        return len(self._wanted)
+
+    @property
     def is_wanting(self) -> bool:
         """Whether a parked block lacks a transaction."""
         return bool(self._wanted)

@@ -97,6 +97,10 @@ class Pieces:
         self._window = window
         self._leaves: dict[int, list[bytes]] = {}  # of blocks whose results come in parts
 
+    def __len__(self) -> int:
+        """Of how many blocks the results are here in part: of one to a piece at most."""
+        return len(self._leaves)
+
     # --- what is missing
 
     def list_headers(self) -> list[Piece]:

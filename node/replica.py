@@ -120,7 +120,7 @@ class Replica:
         self.joiner: Joiner | None = None
         if installing is not None:
             self.joiner = Joiner(genesis, store, installing, ports, self.domain, self.stop)
-        self._scout = Scout(genesis, ports, self.domain, self.chain, self.stop, rules)
+        self.scout = Scout(genesis, ports, self.domain, self.chain, self.stop, rules)
         self.serving = Serving(store, self.chain, self.mempool, journal, ports)
         block_limits = limits_of_genesis(genesis)
         self.judge = self._make_judge(block_limits)
@@ -270,7 +270,7 @@ class Replica:
         if self.joiner is not None:
             self.joiner.forget(peer)
         self.sync.forget(peer)
-        self._scout.forget(peer)
+        self.scout.forget(peer)
         self.attendance.leave(peer, self._ports.monotonic_ms())
 
     def diverge(self, block: Digest, reason: str) -> None:
@@ -327,7 +327,7 @@ class Replica:
                 case Range():
                     self.sync.receive(sender, frame)
                 case Offer() | EpochEnds():
-                    self._scout.receive(sender, frame)
+                    self.scout.receive(sender, frame)
                 case Hello():
                     self._hear_height(sender, frame.height)
                 case Notice(code, detail):
@@ -339,7 +339,7 @@ class Replica:
 
     def _hear_height(self, peer: str, height: int) -> None:
         self.sync.hear_height(peer, height)
-        self._scout.hear_height(peer, height)
+        self.scout.hear_height(peer, height)
 
     def _receive_transactions(self, sender: str, raws: Sequence[bytes]) -> None:
         self.intake.receive(raws, sender)

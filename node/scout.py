@@ -48,6 +48,10 @@ class Scout:
         self._asked = ""
         self._offered: Offered | None = None  # that is being proved
 
+    def __len__(self) -> int:
+        """Of how many peers something is known: of each that is or was connected at most."""
+        return len(self._claims.keys() | self._asked_at_ms.keys())
+
     def hear_height(self, peer: str, height: int) -> None:
         """A peer says how far it is."""
         self._claims[peer] = height

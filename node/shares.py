@@ -18,6 +18,11 @@ class Shares:
         self._unchecked: Counter[str] = Counter()
         self._wrong: Counter[str] = Counter()
 
+    @property
+    def most(self) -> int:
+        """How many the peer with the most has under check, at most `MAX_UNCHECKED`."""
+        return max(self._unchecked.values(), default=0)
+
     def has_room(self, peer: str) -> bool:
         """Whether this peer may have one more under check."""
         return self._unchecked[peer] < MAX_UNCHECKED

@@ -15,9 +15,10 @@
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from consensus.certificate import Certificate, verify_certificate
 from consensus.validators import ValidatorSet
@@ -88,6 +89,20 @@ class Sync:
         self._due_ms: int | None = None
         self.epoch = Epoch(0)
         self.validators: ValidatorSet | None = None
+
+    def __len__(self) -> int:
+        """How many blocks of a range wait here: at most a range's."""
+        return len(self._queue)
+
+    @property
+    def fed(self) -> int:
+        """How many blocks of the range the judge has, at most `MAX_FED`."""
+        return self._fed
+
+    @property
+    def heights(self) -> Mapping[str, int]:
+        """What connected peers claim."""
+        return MappingProxyType(self._heights)
 
     @property
     def is_running(self) -> bool:

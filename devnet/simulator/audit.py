@@ -61,13 +61,19 @@ class Durability:
     promises: dict[Digest, Promise] = field(default_factory=dict)
     told: list[tuple[str, Status]] = field(default_factory=list)
     emptied: set[str] = field(default_factory=set)  # who lost a store, and what it knew to be final
+    lost: set[Digest] = field(default_factory=set)  # with a journal, and final elsewhere
 
     def promise(self, code: str, transaction: Transaction) -> None:
         """A peer acknowledged a transaction."""
         self.promises.setdefault(transaction.id, Promise(transaction, code))
 
     def lose(self, code: str, chain: Chain) -> None:
-        """The journal of a peer is gone: what it promised and is not final may be gone with it."""
+        """The journal of a peer is gone: what it promised and is not final may be gone with it.
+
+        What is final elsewhere stays so; this peer knows nothing of it until it has the block.
+        """
+        own = [promise.id for promise in self.promises.values() if promise.code == code]
+        self.lost.update(id_ for id_ in own if id_ in chain.places)
         self.promises = {
             id_: promise
             for id_, promise in self.promises.items()
@@ -87,6 +93,8 @@ class Durability:
             if promise.code != process.code or is_over:
                 continue
             if is_emptied and promise.id in chain.places:
+                continue
+            if promise.id in self.lost and chain.places[promise.id][0] > replica.store.height:
                 continue
             is_known = replica.intake.get_status(promise.id) is not None
             if not is_known and self._may_be_final(process, promise):

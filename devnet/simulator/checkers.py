@@ -9,12 +9,14 @@ NoGarbage         honest peers understand each other
 NobodyStops       no peer diverges or gives up
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from consensus.certificate import Certificate
 from consensus.evidence import is_double_signing
+from consensus.judgement import JUDGEMENTS_PER_VIEW
+from consensus.limiter import MAX_PEERS
 from consensus.message import (
     Ask,
     CertificateMessage,
@@ -25,6 +27,8 @@ from consensus.message import (
     VoteMessage,
     decode_message,
 )
+from consensus.state import Kept
+from consensus.tally import MAX_VIEWS, STATEMENTS_PER_SIGNER, VIEWS_AHEAD
 from consensus.validators import ValidatorSet
 from consensus.vote import Vote
 from devnet.simulator.process import Process
@@ -35,10 +39,15 @@ from ledger.sealed import SealedBlock
 from ledger.store import read_height
 from node.fetch import MAX_WANTED_BLOCKS
 from node.frames import MAX_RANGE, Consensus, Frame
+from node.intake import MAX_RECENT, MAX_UNVERIFIED
+from node.joiner import MAX_WRITING, PER_SOURCE, Joiner
 from node.judge import MAX_PARKED
 from node.mempool import MempoolLimits
 from node.offers import MOST as MOST_OFFERED
+from node.replica import Replica
 from node.reporter import MAX_OF_VALIDATOR
+from node.shares import MAX_UNCHECKED
+from node.sync import MAX_FED
 
 MAX_OUTBOX: Final = 2_000
 MAX_UNFINALIZED: Final = MAX_RANGE + 64
@@ -174,10 +183,27 @@ class VoteConsistency:
         said[vote] = None
 
 
-def check_memory(process: Process, limits: MempoolLimits) -> None:
-    """BoundedMemory, for one peer."""
+Sizes: TypeAlias = Mapping[str, tuple[int, int]]
+"""What fills up, by name: how much is in it, and how much may be at most."""
+
+
+def check_memory(process: Process, limits: MempoolLimits, peers: int) -> None:
+    """BoundedMemory, for one peer; `peers` is how many others there are."""
     replica = process.replica
     sizes = {
+        **_measure_replica(replica, limits, peers),
+        **_measure_core(replica.core.measure(), replica.validators.n),
+        **_measure_joiner(replica.joiner, peers),
+    }
+    for name, (size, most) in sizes.items():
+        if size > most:
+            raise Violation("BoundedMemory", f"{process.code}: {name} {size}, at most {most}")
+
+
+def _measure_replica(replica: Replica, limits: MempoolLimits, peers: int) -> Sizes:
+    intake = replica.intake.load
+    block_transactions = replica.genesis.consensus.max_block_transactions
+    return {
         "mempool": (len(replica.mempool), limits.count),
         "mempool bytes": (replica.mempool.size_bytes, limits.size_bytes),
         "parked blocks": (len(replica.judge), MAX_PARKED),
@@ -186,10 +212,44 @@ def check_memory(process: Process, limits: MempoolLimits) -> None:
         "reports": (len(replica.reporter), MAX_OF_VALIDATOR * replica.validators.n),
         "wanted blocks": (len(replica.fetch), MAX_WANTED_BLOCKS),
         "snapshots": (len(replica.offers.heights), MOST_OFFERED),
+        "wanted transactions": (replica.judge.wanted, MAX_PARKED * block_transactions),
+        "unchecked transactions": (intake.unverified, MAX_UNVERIFIED),
+        "unchecked transactions of a peer": (intake.most_of_peer, MAX_UNCHECKED),
+        "recent statuses": (intake.recent, MAX_RECENT),
+        "accepted transactions": (intake.accepted, limits.count),
+        "blocks of a range": (len(replica.sync), MAX_RANGE),
+        "blocks of a range in the judge": (replica.sync.fed, MAX_FED),
+        "heights": (len(replica.sync.heights), peers),
+        "claims": (len(replica.scout), peers),
     }
-    for name, (size, most) in sizes.items():
-        if size > most:
-            raise Violation("BoundedMemory", f"{process.code}: {name} {size}, at most {most}")
+
+
+def _measure_core(kept: Kept, n: int) -> Sizes:
+    blocks = 2 + (JUDGEMENTS_PER_VIEW + 2) * kept.views
+    return {
+        "views with votes": (kept.vote_views, MAX_VIEWS + n),
+        "votes": (kept.votes, (MAX_VIEWS + n) * n * STATEMENTS_PER_SIGNER),
+        "certificates": (kept.certificates, 2 * kept.views + 1),
+        "views with own votes": (kept.own_views, kept.views),
+        "proposals": (kept.proposals, VIEWS_AHEAD + 1),
+        "judgements": (kept.judgements, JUDGEMENTS_PER_VIEW * kept.views),
+        "judged blocks": (kept.blocks, blocks),
+        "answered peers": (kept.answered, MAX_PEERS),
+        "reports of views": (kept.reports, n),
+    }
+
+
+def _measure_joiner(joiner: Joiner | None, peers: int) -> Sizes:
+    if joiner is None:
+        return {}
+    load = joiner.load
+    return {
+        "peers of a joiner": (load.peers, peers),
+        "pieces asked of a peer": (load.asked, PER_SOURCE),
+        "parts on their way to the disk": (load.writing, MAX_WRITING + PER_SOURCE * peers),
+        "missing pieces": (load.left, load.total),
+        "results in part": (load.parts, load.total),
+    }
 
 
 def refuse_garbage(process: Process, sender: str, error: LedgerError) -> None:

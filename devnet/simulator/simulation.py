@@ -77,7 +77,14 @@ class Simulation:
         codes = (*population.regions, *population.observers[: plan.observers])
         habits = {population.regions[part.place]: part.habits for part in plan.cast}
         self.processes = [
-            make_process(setting, code, population.voter_keys(code), self, habits.get(code, ()))
+            make_process(
+                setting,
+                code,
+                population.voter_keys(code),
+                self,
+                habits.get(code, ()),
+                population.find_key(code),
+            )
             for code in codes
         ]
         for place, process in enumerate(self.processes):
@@ -288,7 +295,7 @@ class Simulation:
     def _sample(self) -> None:
         for process in self.honest:
             if process.is_running:
-                check_memory(process, self.plan.limits)
+                check_memory(process, self.plan.limits, len(self.processes) - 1)
         self.kernel.after(SAMPLE_US, "sample", self._sample)
 
     def _probe(self) -> None:

@@ -53,9 +53,7 @@ class SimulatedDiskThread:
         """The power fails: what was just being written may have come to the disk."""
         running, self._running = self._running, None
         if running is not None and is_written:
-            with suppress(
-                DiskFailure, PowerLoss
-            ):  # nobody is left to hear of it
+            with suppress(DiskFailure, PowerLoss):  # nobody is left to hear of it
                 running()
         self._writes.clear()
         self._jobs.clear()

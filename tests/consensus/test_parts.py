@@ -13,7 +13,13 @@ from consensus.presence import Presence
 from consensus.recovery import Recovery
 from consensus.root import Root
 from consensus.settings import Settings
-from consensus.tally import STATEMENTS_PER_SIGNER, VIEWS_AHEAD, VIEWS_BEHIND, Tally
+from consensus.tally import (
+    MAX_VIEWS,
+    STATEMENTS_PER_SIGNER,
+    VIEWS_AHEAD,
+    VIEWS_BEHIND,
+    Tally,
+)
 from consensus.timers import MAX_GROWTH, Timers
 from consensus.vote import SignedVote
 from consensus.voting import Voice, Voting
@@ -147,6 +153,23 @@ class TestTally:
         for signer in range(4):
             assert tally.add(hands.vote(NULLIFY, signer, 1), False).certificate is None
         assert FakeSigner.checks == checks
+
+    def test_views_that_nothing_finalizes_make_room(self) -> None:
+        tally, hands = self.make()
+        tally.add(hands.vote(NULLIFY, 3, 2), True)  # and is down from then on
+        last = 3 * MAX_VIEWS
+        for view in range(1, last + 1):
+            for signer in range(3):
+                tally.add(hands.vote(NULLIFY, signer, view), False)
+            assert len(tally) <= MAX_VIEWS + 4
+        assert tally.count_votes() <= 4 * STATEMENTS_PER_SIGNER * len(tally)
+        assert all(tally.count_voters(View(view)) == 3 for view in range(last - MAX_VIEWS, last))
+        assert tally.find_newest(3) == (hands.vote(NULLIFY, 3, 2),)
+        # Old certificates that come late do not displace what is new.
+        for view in range(1, last - 2 * MAX_VIEWS):
+            tally.take(hands.certificate(NULLIFY, view))
+            assert len(tally) <= MAX_VIEWS + 4
+        assert all(tally.count_voters(View(view)) == 3 for view in range(last - MAX_VIEWS, last))
 
     def test_newest_votes_and_pruning(self) -> None:
         tally, hands = self.make()

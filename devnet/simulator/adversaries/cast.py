@@ -58,10 +58,12 @@ def make_process(
     voter_keys: tuple[SigningKey, ...],
     witness: Witness,
     habits: Sequence[str] = (),
+    identity_key: SigningKey | None = None,
 ) -> Process:
-    """An honest peer, or one with these habits."""
+    """An honest peer, or one with these habits; only a liar has its identity key with it."""
     if not habits:
         return Process(setting, code, voter_keys, witness)
     if TWIN in habits:
         return Twin(setting, code, voter_keys, witness)
-    return Liar(setting, code, voter_keys, witness, [HABITS[name] for name in habits])
+    kinds = [HABITS[name] for name in habits]
+    return Liar(setting, code, voter_keys, witness, kinds, identity_key)

@@ -61,9 +61,11 @@ class Liar(Process):
         voter_keys: tuple[SigningKey, ...],
         witness: Witness,
         habits: Sequence[MakeHabit],
+        identity_key: SigningKey | None = None,
     ) -> None:
         self.setting = setting
         self.voter_keys = voter_keys
+        self.identity_key = identity_key  # that its region begins with
         self.lies = 0  # frames that left otherwise than the replica meant them, or without it
         self.habits = [make(self) for make in habits]
         self._habit = self.habits[0]
