@@ -15,7 +15,7 @@ from ledger.keyvalue import Change, Readable
 
 
 class PowerLoss(Exception):
-    """The process ended while it was writing."""
+    """The process ended while it was writing, or saying something."""
 
 
 class DiskFailure(OSError):

@@ -1,8 +1,8 @@
 """The network: who is connected to whom, and what happens to what is said.
 
 1. Regions are connected with one another, peers without a vote with the regions.
-2. A connection ends when a side crashes or hangs up; what is under way is lost with it. It comes
-   back by itself once both sides are up.
+2. A connection ends when a side crashes or hangs up. What is under way is lost with it, but what a
+   side said before it crashed may still come. It comes back by itself once both sides are up.
 3. A message takes the delay of its link, jitter, sometimes far more; it may be lost or come twice.
    Links keep their order in some runs (as TCP does) and in others not.
 4. Whatever is said between two sides of a partition is lost, in one direction or both.
@@ -52,6 +52,7 @@ class _Link:
     delay_us: int
     session: int = 0
     last_us: int = 0
+    last_words: int | None = None  # the session that ended with a crash, and is still heard
 
 
 class Links:
@@ -74,6 +75,7 @@ class Links:
         self._links: dict[tuple[str, str], _Link] = {}
         self._connected: dict[tuple[str, str], None] = {}
         self._blocked: dict[tuple[str, str], None] = {}
+        self._parting: dict[tuple[str, str], None] = {}  # who has not noticed yet whom it lost
         self.frames = 0
 
     def add(self, end: Endpoint) -> None:
@@ -98,8 +100,10 @@ class Links:
                 self._reconnect(code, other)
 
     def is_down(self, code: str) -> None:
-        """A process ended: its connections end."""
+        """A process ended: its connections end. What it has said may arrive, or not."""
         for other in self.list_connected(code):
+            link = self._links[code, other]
+            link.last_words = link.session if self._kernel.random.random() < 0.5 else None
             self.hang_up(code, other)
 
     def hang_up(self, code: str, other: str) -> None:
@@ -109,12 +113,23 @@ class Links:
             self._links[pair].session += 1
         for mine, peer in ((code, other), (other, code)):
             if self._ends[mine].is_up:
-                self._kernel.after(1 * MS, f"{mine} lost {peer}", partial(self._lost, mine, peer))
+                self._part(mine, peer)
         self._reconnect(code, other)
 
+    def _part(self, code: str, other: str) -> None:
+        """Find out that a connection ended, when the last of it has come."""
+        self._parting[code, other] = None
+        link, now_us = self._links[other, code], self._kernel.now_us
+        at_us = now_us + 1 * MS if link.last_words is None else max(link.last_us, now_us) + 1 * MS
+        notice = partial(self._lost, code, other)
+        self._kernel.after(at_us - now_us, f"{code} lost {other}", notice)
+
     def _lost(self, code: str, other: str) -> None:
-        if (code, other) not in self._connected and self._ends[code].is_up:
-            self._ends[code].disconnect(other)
+        if (code, other) in self._parting:
+            del self._parting[code, other]
+            self._links[other, code].last_words = None
+            if self._ends[code].is_up:
+                self._ends[code].disconnect(other)
 
     def _reconnect(self, code: str, other: str) -> None:
         delay_us = self._kernel.random.randint(*RECONNECT_US)
@@ -127,6 +142,8 @@ class Links:
         if pair in self._blocked or back in self._blocked:
             self._reconnect(code, other)
             return
+        for mine, peer in (pair, back):
+            self._lost(mine, peer)
         self._connected[pair] = self._connected[back] = None
         for mine, peer in (pair, back):
             self._links[mine, peer].session += 1
@@ -175,14 +192,14 @@ class Links:
             copies = 2
 
         def arrive() -> None:
-            if self._links[sender, code].session == session:
+            if session in (link.session, link.last_words):
                 self._arrive(sender, code, frame, data)
 
         for _ in range(copies):
             at_us = self._kernel.now_us + self._draw_delay_us(link)
             if weather.is_ordered:
                 at_us = max(at_us, link.last_us + 1)
-            link.last_us = at_us
+            link.last_us = max(link.last_us, at_us)
             self._kernel.after(
                 at_us - self._kernel.now_us, f"{sender[:3]}>{code[:3]} {label}", arrive
             )

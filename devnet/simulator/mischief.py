@@ -80,6 +80,7 @@ class Mischief:
         self._links.unblock()
         for process in self._processes:
             process.mend_clock()
+            process.sends_left = None
             process.mend_disks()
             if not process.is_up:
                 process.start()
@@ -149,6 +150,8 @@ class Mischief:
                 self.tally.disk_failures += 1
                 process.crash()
                 process.lose_journal()
+            case DeedKind.CRASH_SEND:
+                process.fail_at_send(deed.amount)
             case DeedKind.CRASH:
                 process.crash()
 

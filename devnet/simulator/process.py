@@ -110,6 +110,7 @@ class Process:
         self.is_archive = False  # never begins with a snapshot
         self.events = 0
         self.crash_at: deque[int] = deque()  # numbers of events, ascending
+        self.sends_left: int | None = None  # then the power fails
         self.skew_ms = 0
         self.drift = 0.0
         self._setting = setting
@@ -217,6 +218,7 @@ class Process:
     def _end(self) -> None:
         rng = self._kernel.random
         self.is_up = self._is_paused = False
+        self.sends_left = None
         self._backlog.clear()
         if self._thread is not None:
             self._thread.crash(rng.random() < 0.5)
@@ -309,6 +311,10 @@ class Process:
         disk = self._kernel.random.choice((self.journal_disk, self.store_disk))
         disk.writes_left = writes
 
+    def fail_at_send(self, sends: int) -> None:
+        """So many more peers are told something, then the power fails."""
+        self.sends_left = sends
+
     def lose_journal(self) -> None:
         """Of a process that is down: its journal is gone, with votes and promises."""
         self.journal_disk = SimulatedDisk()
@@ -385,6 +391,18 @@ class Process:
         """Show the true time from now on; what never steps goes on from where it is."""
         self._monotonic_base_ms += self._elapsed_ms() - self._kernel.now_us // MS
         self.skew_ms, self.drift = 0, 0.0
+
+    # --- its mouth
+
+    def say(self, to: Sequence[str], frame: Frame) -> None:
+        """Send a frame to these peers, or to the first of them, when the power fails."""
+        left = self.sends_left
+        if left is None or len(to) <= left:
+            self.outlet.send(self.code, to, frame)
+            self.sends_left = None if left is None else left - len(to)
+        else:
+            self.outlet.send(self.code, to[:left], frame)
+            raise PowerLoss
 
     # --- what the ports report
 

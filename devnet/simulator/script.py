@@ -22,6 +22,7 @@ class DeedKind(StrEnum):
 
     CRASH = "crash"  # the power of one fails
     CRASH_AT = "crash at event"  # the same, before its n-th event
+    CRASH_SEND = "crash at a send"  # the same, when it has told so many others one thing or more
     BLACKOUT = "blackout"  # the power of nearly all fails
     CUT = "cut"  # the victims are cut off from the others, in both directions
     CUT_OUT = "cut out"  # nothing that the victims say arrives
@@ -40,8 +41,9 @@ CUTS: Final = (DeedKind.CUT, DeedKind.CUT_OUT, DeedKind.CUT_IN)
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One fault. `victims` are places among the processes; `amount` is the number of an event, or
-    the milliseconds of a clock's step; `duration_us` is how long it lasts, or the victim is down.
+    """One fault. `victims` are places among the processes; `amount` is the number of an event, of
+    writes or sends before it, or the milliseconds of a clock's step; `duration_us` is how long it
+    lasts, or the victim is down.
     """
 
     at_us: int
@@ -128,6 +130,8 @@ def _draw_deed(rng: random.Random, kind: DeedKind, faults: Faults, at_us: int, p
             return Deed(at_us, kind, one, rng.randint(10 * MS, 4 * SECOND))
         case DeedKind.STEP:
             return Deed(at_us, kind, one, amount=rng.randint(-2_000, 2_000))
+        case DeedKind.CRASH if rng.random() < 0.5:
+            return Deed(at_us, DeedKind.CRASH_SEND, one, rng.randint(*DOWN_US), rng.randrange(12))
         case DeedKind.POWER:
             return Deed(at_us, kind, one, rng.randint(*DOWN_US), rng.randrange(6))
         case _:

@@ -306,3 +306,29 @@ def test_the_power_may_fail_at_every_write(which: str) -> None:
         agree(simulation, simulation.processes[1])
         agree(simulation, victim)
         simulation.audit()
+
+
+def test_a_crash_between_two_sends_leaves_some_who_heard_and_some_who_did_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of three hear a vote whose sender is down before the third is told; it is bound by it."""
+    simulation = start()
+    speaker, *others = simulation.processes
+    heard: dict[str, list[Frame]] = {}
+
+    def deliver(self: Process, sender: str, frame: Frame) -> None:
+        if sender == speaker.code and isinstance(frame, Consensus):
+            heard.setdefault(self.code, []).append(frame)
+
+    monkeypatch.setattr(Process, "deliver", deliver)
+    frame = Consensus(simulation.kernel.random.randbytes(8))
+    speaker.fail_at_send(2)
+    monkeypatch.setattr(simulation.links, "_heard", lambda *_: None)
+    simulation.kernel.random.seed(1)
+    speaker.later(0, "speaks", lambda: speaker.say([item.code for item in others], frame))
+    simulation.wait(lambda: not speaker.is_up)
+    simulation.kernel.run_until(simulation.kernel.now_us + 1 * SECOND)
+    assert 0 < len(heard) <= 2
+    assert all(frames == [frame] for frames in heard.values())
+    assert others[2].code not in heard
+    assert speaker.sends_left is None
