@@ -2,7 +2,8 @@
 
 1. Under fire: faults as the seed drew them, clients at work; only safety is demanded.
 2. Healed: everybody is up, nothing is lost, clocks agree. A probe is handed to every peer. Within
-   `LIVENESS_US` all probes and all promises must be final (or expired) everywhere.
+   `LIVENESS_US` all probes and all promises must be final (or expired) everywhere, and what
+   validators had proved of liars on record.
 3. Audit: the stores are compared, rebuilt and replayed.
 """
 
@@ -114,6 +115,7 @@ class Simulation:
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
         self._probes: dict[str, Digest] = {}
+        self._proved: dict[str, list[bytes]] = {}  # double signing, by validators when all healed
 
     def _make_setting(self, transactions: Domain) -> Setting:
         genesis = self.population.genesis
@@ -211,6 +213,9 @@ class Simulation:
     def heal(self) -> None:
         """No more faults, no more clients but the probes."""
         self.mischief.heal()
+        for process in self.honest:
+            if process.is_running and process.replica.voter_key is not None:
+                self._proved[process.code] = process.replica.reporter.waiting
 
     def demand_liveness(self) -> None:
         """Liveness: within the bound everything promised is settled, and new things happen."""
@@ -318,10 +323,17 @@ class Simulation:
             return False
         if not all(stores[0].find_transaction(id_) for id_ in self._probes.values()):
             return False
+        if any(self._is_unrecorded(process) for process in self.honest):
+            return False
         return all(
             not len(process.replica.mempool) and self.durability.is_settled(process)
             for process in self.honest
         )
+
+    def _is_unrecorded(self, process: Process) -> bool:
+        """Whether what it had proved when all healed is still to be brought before the ledger."""
+        waiting = process.replica.reporter.waiting
+        return any(key in waiting for key in self._proved.get(process.code, ()))
 
     def count_double_signed(self) -> int:
         """How many contradictions the honest peers that run have proved."""
