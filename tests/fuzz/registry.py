@@ -37,6 +37,7 @@ _OWN: Final = "reads this peer's own store or database, behind checksums"
 _REQUEST: Final = "takes apart a request that tests/node/api/test_fuzz.py sends"
 _HELD: Final = "reads what a target reads too"
 _BYTES: Final = "takes the bytes of a file as they are"
+_SIZE: Final = "says how full it is"
 _OPERATOR: Final = "reads what the operator types"
 
 EXEMPT: Final[dict[str, str]] = {
@@ -84,6 +85,8 @@ EXEMPT: Final[dict[str, str]] = {
     "node.client.document:read_fingerprint": _BYTES,
     "node.client.samples:load_samples": _BYTES,
     "node.backup:read_chunks": _BYTES,
+    "node.intake:Intake.load": _SIZE,
+    "node.joiner:Joiner.load": _SIZE,
     "node.clock:read_wall_ms": "reads a clock",
     "node.cli.keys:read_code": _OPERATOR,
     "node.cli.remote:read_genesis_hash": _OPERATOR,

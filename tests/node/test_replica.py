@@ -157,6 +157,7 @@ def test_a_store_older_than_its_journal_does_not_let_a_validator_vote_twice() ->
     simulation.wait(lambda: victim.replica.core.status().epoch == 1)
     # What it voted in that epoch is known again, and asked for.
     simulation.wait(lambda: victim.replica.core.status().votes)
+    simulation.wait(lambda: victim.replica.store.height == other.replica.store.height)
     simulation.audit()
 
 
