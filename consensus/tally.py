@@ -82,14 +82,13 @@ class _Round:
 class Tally:
     """The votes of an epoch between the pruning floor and ten views ahead."""
 
-    __slots__ = ("_epoch", "_is_valid", "_newest", "_rounds", "_validators")
+    __slots__ = ("_epoch", "_is_valid", "_rounds", "_validators")
 
     def __init__(self, epoch: Epoch, validators: ValidatorSet, is_valid: IsValid) -> None:
         self._epoch = epoch
         self._validators = validators
         self._is_valid = is_valid
         self._rounds: dict[View, _Round] = {}
-        self._newest: dict[int, View] = {}  # in which each signer voted
 
     def __len__(self) -> int:
         """How many views have votes here."""
@@ -129,8 +128,6 @@ class Tally:
                 round_.accused.add(signed.signer)
                 evidence = order_evidence(rival, signed)
         round_.put(signed, is_verified)
-        newest = self._newest.get(signed.signer, View(0))
-        self._newest[signed.signer] = max(newest, signed.vote.view)
         self._make_room()
         certificate = self._certify(round_, signed.vote) if is_wanted else None
         if certificate is None and evidence is None:
@@ -206,7 +203,10 @@ class Tally:
     def _make_room(self) -> None:
         """Forget the oldest view, but for the newest one of each signer."""
         if len(self._rounds) > MAX_VIEWS + self._validators.n:
-            kept = self._newest.values()
+            newest: dict[int, View] = {}
+            for view in sorted(self._rounds):
+                newest.update(dict.fromkeys(self._rounds[view].said, view))
+            kept = newest.values()
             del self._rounds[min(view for view in self._rounds if view not in kept)]
 
     def _is_ignored(self, round_: _Round, signed: SignedVote, is_verified: bool) -> bool:

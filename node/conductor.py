@@ -184,9 +184,9 @@ class Conductor:
             case acts.Forked(held, rival):
                 self._replica.stop(make_fork(rival.block, held.block))
             case acts.DoubleSigned(first, second):
-                self._replica.counters.double_signed += 1
                 validators = self._replica.validators
                 code = validators.codes[first.signer]
+                self._replica.counters.double_signed[code] += 1
                 _log.error("double signing: %r and %r by %s", first.vote, second.vote, code)
                 self._replica.reporter.saw(first, second, validators)
             case acts.KeyElsewhere(evidence):

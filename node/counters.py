@@ -1,6 +1,7 @@
 """What a replica counts of itself."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ class Counters:
     garbage: int = 0
     fetches: int = 0
     nullifications: int = 0
-    double_signed: int = 0
+    double_signed: Counter[str] = field(default_factory=Counter)  # proved, by validator
     broken_invariants: int = 0
     epoch_changes: int = 0
 

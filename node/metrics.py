@@ -116,7 +116,11 @@ class _Parts(Collector):
             ("suanlian_garbage", "Connections ended for garbage", network.garbage),
             ("suanlian_fetches", "Bodies of certified blocks fetched", counters.fetches),
             ("suanlian_nullified", "Views that this validator gave up", counters.nullifications),
-            ("suanlian_double_signed", "Evidence of double signing", counters.double_signed),
+            (
+                "suanlian_double_signed",
+                "Evidence of double signing",
+                counters.double_signed.total(),
+            ),
             (
                 "suanlian_broken_invariants",
                 "Transactions that would have broken an invariant",

@@ -73,11 +73,6 @@ class Reporter:
     def __len__(self) -> int:
         return len(self._cases)
 
-    @property
-    def waiting(self) -> list[bytes]:
-        """The keys of the records that are wanted and not on the ledger yet."""
-        return list(self._cases)
-
     def saw(self, first: SignedVote, second: SignedVote, validators: ValidatorSet) -> None:
         """Two verified votes of a validator contradict each other."""
         accused, vote = first.signer, first.vote

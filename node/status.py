@@ -73,7 +73,7 @@ def describe_peer(
         "certificates": _describe_certificates(replica),
         "disk": {} if disk is None else _describe_disk(disk),
         "evidence": {
-            "seen": str(replica.counters.double_signed),
+            "seen": str(replica.counters.double_signed.total()),
             "unreported": str(len(replica.reporter)),
         },
         "peers": {

@@ -31,7 +31,7 @@ class Case:
         """Every fault and deed of it, a line each."""
         plan, calm = self.plan, Faults()
         lines = [f"{plan.n} validators, {plan.observers} observers, {plan.fire_us // MS} ms"]
-        lines.append(_describe_history(plan))
+        lines += _describe_history(plan)
         lines += [f"validator {part.place} is a {', '.join(part.habits)}" for part in plan.cast]
         noise = {
             name: value
@@ -47,13 +47,16 @@ class Case:
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _describe_history(plan: Plan) -> str:
-    parts = [f"archives are the first {(plan.n - 1) // 3 + 1}, others"]
+def _describe_history(plan: Plan) -> list[str]:
+    most = (plan.n - 1) // 3
+    parts = []
     if plan.rules.may_join:
-        parts.append(f"join by a snapshot from {plan.rules.far} blocks on")
+        parts.append(f"validators above {most} join by a snapshot from {plan.rules.far} blocks on")
     if plan.keep_blocks:
-        parts.append(f"keep {plan.keep_blocks} blocks")
-    return " ".join([*parts, f"observers start at {plan.late_us // MS} ms"])
+        parts.append(f"validators above {most} keep {plan.keep_blocks} blocks")
+    if plan.late_us:
+        parts.append(f"observers start at {plan.late_us // MS} ms")
+    return parts
 
 
 def load_case(path: Path) -> Case:

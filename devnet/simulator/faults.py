@@ -4,7 +4,7 @@
 """
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from devnet.simulator.kernel import MS, SECOND
@@ -69,6 +69,11 @@ class Faults:
     def make_weather(self) -> Weather:
         """The weather that these faults make."""
         return Weather(**{item.name: getattr(self, item.name) for item in fields(Weather)})
+
+    def calm_network(self) -> "Faults":
+        """The same, but messages and processors are quick, so that chains grow."""
+        quick = {item.name: getattr(Faults(), item.name) for item in fields(Weather)}
+        return replace(self, **{**quick, "fsync_us": self.fsync_us})
 
     def describe(self) -> tuple[str, ...]:
         """The names of the faults that this seed has."""

@@ -105,6 +105,9 @@ class Links:
             link = self._links[code, other]
             link.last_words = link.session if self._kernel.random.random() < 0.5 else None
             self.hang_up(code, other)
+        for other in self._ends:
+            if self._parting.pop((code, other), True) is None:  # nobody is left to hear it
+                self._links[other, code].last_words = None
 
     def hang_up(self, code: str, other: str) -> None:
         """End a connection; it is made anew after a while."""
@@ -144,6 +147,8 @@ class Links:
             return
         for mine, peer in (pair, back):
             self._lost(mine, peer)
+        if not (self._ends[code].is_up and self._ends[other].is_up):
+            return  # the notice was the end of one
         self._connected[pair] = self._connected[back] = None
         for mine, peer in (pair, back):
             self._links[mine, peer].session += 1

@@ -18,6 +18,7 @@ class Plan:
     observers: int = 0
     faults: Faults = field(default_factory=Faults)
     fire_us: int = 10 * SECOND
+    fire_blocks: int = 0  # under fire only until the chain has so many, where that is sooner
     pause_us: int = 100 * MS  # mean, between two clients
     rotations: int = 0
     is_real: bool = False  # Ed25519

@@ -19,13 +19,16 @@ from devnet.simulator.plan import Plan
 from devnet.simulator.script import draw_script
 from devnet.simulator.simulation import Simulation
 from devnet.simulator.violation import Violation
+from ledger.pruning import STEP_BLOCKS
 from ledger.trail import MAX_STEPS
 from node.mempool import MempoolLimits
+from node.pruning import MIN_CYCLE
 from node.snapshot_rules import SnapshotRules
 
-LONG_RATE: Final = 0.005  # of seeds, with chains of hundreds of blocks
-LONG_US: Final = 120 * SECOND
 LONG_KEEP: Final = MAX_STEPS + 1  # what a restart needs
+LONG_RATE: Final = 0.002  # of seeds, on a calm network, with chains that are forgotten in part
+LONG_US: Final = 180 * SECOND
+LONG_BLOCKS: Final = LONG_KEEP + STEP_BLOCKS + MIN_CYCLE + 64  # bodies go by then, and states
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Report:
     partitions: int
     disk_failures: int
     joined: int  # peers that began anew from a snapshot
+    pruned: int  # honest peers that have forgotten old blocks
     liars: tuple[str, ...]  # the habits of all that lie
     lies: int
     double_signed: int  # contradictions that honest peers proved
@@ -81,6 +85,8 @@ def draw_plan(seed: int) -> Plan:
     observers = rng.choice((0, 0, 1, 2))
     faults = draw_faults(rng, n) if rng.random() < 0.95 else Faults()
     is_long = rng.random() < LONG_RATE
+    if is_long:
+        faults = faults.calm_network()
     fire_us = LONG_US if is_long else rng.randint(2, 8) * SECOND
     is_small = rng.random() < 0.15
     cast = draw_cast(rng, n)
@@ -92,6 +98,7 @@ def draw_plan(seed: int) -> Plan:
         observers=observers,
         faults=faults,
         fire_us=fire_us,
+        fire_blocks=LONG_BLOCKS if is_long else 0,
         script=draw_script(rng, faults, n + observers, fire_us),
         cast=cast,
         pause_us=60 * MS if is_long else rng.choice((60, 120, 300)) * MS,
@@ -154,6 +161,7 @@ def _report(seed: int, simulation: Simulation, violation: str, wall_ms: int) -> 
         partitions=tally.partitions,
         disk_failures=tally.disk_failures,
         joined=len(simulation.chain.joined),
+        pruned=simulation.count_pruned(),
         liars=tuple(habit for part in plan.cast for habit in part.habits),
         lies=simulation.count_lies(),
         double_signed=simulation.count_double_signed(),
@@ -185,6 +193,7 @@ class Summary:
     partitions: int
     disk_failures: int
     joined: int
+    pruned: int
     lies: int
     double_signed: int
     recorded: int
@@ -214,6 +223,7 @@ class Summary:
             ("partitions", f"{self.partitions:,}"),
             ("failures of disks", f"{self.disk_failures:,}"),
             ("joined by a snapshot", f"{self.joined:,}"),
+            ("forgot old blocks", f"{self.pruned:,}"),
             ("lies", f"{self.lies:,}"),
             ("double signing proved", f"{self.double_signed:,}"),
             ("double signing recorded", f"{self.recorded:,}"),
@@ -244,6 +254,7 @@ def summarize(reports: Sequence[Report]) -> Summary:
         partitions=sum(report.partitions for report in reports),
         disk_failures=sum(report.disk_failures for report in reports),
         joined=sum(report.joined for report in reports),
+        pruned=sum(report.pruned for report in reports),
         lies=sum(report.lies for report in reports),
         double_signed=sum(report.double_signed for report in reports),
         recorded=sum(report.recorded for report in reports),

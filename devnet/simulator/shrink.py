@@ -12,6 +12,8 @@ from devnet.simulator.faults import Faults
 from devnet.simulator.kernel import SECOND
 from devnet.simulator.plan import Plan
 from devnet.simulator.run import run_seed
+from node.mempool import MempoolLimits
+from node.snapshot_rules import ALONE
 
 MAX_TRIALS = 250
 _NOISE = (
@@ -99,7 +101,13 @@ def _list_noise(plan: Plan) -> Iterator[Plan]:
 def _list_sizes(plan: Plan) -> Iterator[Plan]:
     if plan.observers and not _names_observer(plan):
         yield replace(plan, observers=plan.observers - 1)
+    yield replace(plan, late_us=0)
+    yield replace(plan, keep_blocks=0)
+    yield replace(plan, rules=ALONE)
     yield replace(plan, rotations=0)
+    yield replace(plan, ballots=False)
+    yield replace(plan, anything=False)
+    yield replace(plan, limits=MempoolLimits())
     yield replace(plan, is_real=False, is_encoded=False)
     if plan.fire_us > SECOND:
         yield replace(plan, fire_us=plan.fire_us // 2)

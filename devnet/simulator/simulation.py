@@ -2,8 +2,8 @@
 
 1. Under fire: faults as the seed drew them, clients at work; only safety is demanded.
 2. Healed: everybody is up, nothing is lost, clocks agree. A probe is handed to every peer. Within
-   `LIVENESS_US` all probes and all promises must be final (or expired) everywhere, and what
-   validators had proved of liars on record.
+   `LIVENESS_US` all probes and all promises must be final (or expired) everywhere, and every
+   liar of whom a validator had proved by then that it signs twice must be on record.
 3. Audit: the stores are compared, rebuilt and replayed.
 """
 
@@ -18,6 +18,7 @@ from devnet.simulator.audit import (
     check_replay,
     check_store,
     compare_stores,
+    list_recorded,
 )
 from devnet.simulator.checkers import (
     Chain,
@@ -114,8 +115,10 @@ class Simulation:
         self.recorded = 0  # double signing, on the ledger
         self.settled_us = 0  # from healing until everything was settled
         self.listeners: list[Callable[[str, Frame], None]] = []
+        self._is_healed = False
         self._probes: dict[str, Digest] = {}
-        self._proved: dict[str, list[bytes]] = {}  # double signing, by validators when all healed
+        # When all healed: which start of each honest peer had proved who signed twice.
+        self._proved: dict[str, tuple[int, list[str]]] = {}
 
     def _make_setting(self, transactions: Domain) -> Setting:
         genesis = self.population.genesis
@@ -199,7 +202,7 @@ class Simulation:
     def run(self) -> None:
         """All phases; raises Violation."""
         self.begin()
-        self.kernel.run_until(self.plan.fire_us)
+        self.endure()
         self.heal()
         self.demand_liveness()
         self.audit()
@@ -210,12 +213,20 @@ class Simulation:
         self.mischief.begin()
         self._submit_next()
 
+    def endure(self) -> None:
+        """As long as the plan says."""
+        fire_us, blocks = self.plan.fire_us, self.plan.fire_blocks
+        while self.kernel.now_us < fire_us and not 0 < blocks <= self.chain.height:
+            self.kernel.run_until(min(fire_us, self.kernel.now_us + 1 * SECOND))
+
     def heal(self) -> None:
         """No more faults, no more clients but the probes."""
+        self._is_healed = True
         self.mischief.heal()
         for process in self.honest:
-            if process.is_running and process.replica.voter_key is not None:
-                self._proved[process.code] = process.replica.reporter.waiting
+            if process.is_running:
+                proved = list(process.replica.counters.double_signed)
+                self._proved[process.code] = (process.starts, proved)
 
     def demand_liveness(self) -> None:
         """Liveness: within the bound everything promised is settled, and new things happen."""
@@ -239,7 +250,9 @@ class Simulation:
             check_store(process, self.population.first)
         self.recorded = check_evidence(self.honest[0], self.liars)
         compare_stores(self.honest, self.chain)
-        whole = [process for process in self.honest if process.code not in self.chain.joined]
+        whole = [item for item in self.honest if item.replica.store.floor.has_body(1)]
+        if not whole:
+            raise Violation("StateRoots", "nobody honest has the whole chain")
         check_replay(self.kernel.random.choice(whole), self.population.first)
 
     # --- by hand, for tests of a single case
@@ -291,7 +304,7 @@ class Simulation:
         delay_us = int(self.kernel.random.expovariate(1 / self.plan.pause_us))
 
         def happen() -> None:
-            if self.kernel.now_us < self.plan.fire_us:
+            if self.kernel.now_us < self.plan.fire_us and not self._is_healed:
                 self.load.submit_some(self.processes)
                 self._submit_next()
 
@@ -323,22 +336,32 @@ class Simulation:
             return False
         if not all(stores[0].find_transaction(id_) for id_ in self._probes.values()):
             return False
-        if any(self._is_unrecorded(process) for process in self.honest):
+        if not self._list_to_record() <= list_recorded(self.honest[0]).keys():
             return False
         return all(
             not len(process.replica.mempool) and self.durability.is_settled(process)
             for process in self.honest
         )
 
-    def _is_unrecorded(self, process: Process) -> bool:
-        """Whether what it had proved when all healed is still to be brought before the ledger."""
-        waiting = process.replica.reporter.waiting
-        return any(key in waiting for key in self._proved.get(process.code, ()))
+    def _list_to_record(self) -> set[str]:
+        """Whom validators that are still up and have a vote had proved of signing twice."""
+        return {
+            accused
+            for process in self.honest
+            for starts, proved in [self._proved.get(process.code, (0, []))]
+            if process.starts == starts and process.replica.voter_key is not None
+            for accused in proved
+        }
 
     def count_double_signed(self) -> int:
         """How many contradictions the honest peers that run have proved."""
         running = [process.replica for process in self.honest if process.is_running]
-        return sum(replica.counters.double_signed for replica in running)
+        return sum(replica.counters.double_signed.total() for replica in running)
+
+    def count_pruned(self) -> int:
+        """How many honest peers have forgotten old blocks."""
+        running = [process.replica for process in self.honest if process.is_running]
+        return sum(replica.store.floor.body > 1 for replica in running)
 
     def count_lies(self) -> int:
         """How often a liar said something else than its replica."""

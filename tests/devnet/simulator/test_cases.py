@@ -308,27 +308,55 @@ def test_the_power_may_fail_at_every_write(which: str) -> None:
         simulation.audit()
 
 
-def test_a_crash_between_two_sends_leaves_some_who_heard_and_some_who_did_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Two of three hear a vote whose sender is down before the third is told; it is bound by it."""
+@pytest.mark.parametrize("sends", range(7))
+def test_a_crash_between_two_sends_of_one_step(sends: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of the others are told what the rest is not; whoever said it is bound by it."""
     simulation = start()
-    speaker, *others = simulation.processes
-    heard: dict[str, list[Frame]] = {}
+    speaker, other, *_ = simulation.processes
+    told: list[str] = []
+    send = simulation.links.send
 
-    def deliver(self: Process, sender: str, frame: Frame) -> None:
-        if sender == speaker.code and isinstance(frame, Consensus):
-            heard.setdefault(self.code, []).append(frame)
+    def listen(sender: str, to: Sequence[str], frame: Frame) -> None:
+        if sender == speaker.code:
+            told.extend(to)
+        send(sender, to, frame)
 
-    monkeypatch.setattr(Process, "deliver", deliver)
-    frame = Consensus(simulation.kernel.random.randbytes(8))
-    speaker.fail_at_send(2)
-    monkeypatch.setattr(simulation.links, "_heard", lambda *_: None)
-    simulation.kernel.random.seed(1)
-    speaker.later(0, "speaks", lambda: speaker.say([item.code for item in others], frame))
+    monkeypatch.setattr(simulation.links, "send", listen)
+    speaker.fail_at_send(sends)
+    simulation.hand_in(other, simulation.load.make_probe(0))
     simulation.wait(lambda: not speaker.is_up)
-    simulation.kernel.run_until(simulation.kernel.now_us + 1 * SECOND)
-    assert 0 < len(heard) <= 2
-    assert all(frames == [frame] for frames in heard.values())
-    assert others[2].code not in heard
-    assert speaker.sends_left is None
+    assert len(told) == sends
+    speaker.start()
+    agree(simulation, speaker)
+    simulation.wait(lambda: speaker.replica.core.status().votes)
+    simulation.audit()
+
+
+def test_a_connection_is_not_made_with_one_that_its_notice_ended() -> None:
+    """The power may fail in the very event by which a peer hears that another was lost."""
+    simulation = start()
+    one, other, *_ = simulation.processes
+    other.crash()
+    one.crash_at.append(one.events + 1)
+    other.start()
+    links = simulation.links
+    links._parting[one.code, other.code] = None  # it has not noticed yet
+    links._connect(one.code, other.code)
+    assert not one.is_up
+    assert other.code not in links.list_connected(one.code)
+    one.start()
+    agree(simulation, one)
+
+
+def test_last_words_are_not_heard_by_who_came_after() -> None:
+    simulation = start()
+    hearer, speaker, *_ = simulation.processes
+    links = simulation.links
+    link = links._links[speaker.code, hearer.code]
+    while link.last_words is None:
+        speaker.crash()
+        if link.last_words is None:
+            speaker.start()
+            agree(simulation, speaker)
+    hearer.crash()
+    assert link.last_words is None
