@@ -26,6 +26,7 @@ from ledger.primitives import Code, View
 from node.journal import Journal
 from node.judge import Judge
 from node.outbox import Outbox
+from node.reporter import Reporter
 from node.sync import Sync
 
 
@@ -161,6 +162,9 @@ BUGS: Final[Mapping[str, Bug]] = {
     ),
     "seen-twice": Bug(
         "blocks are not checked for what is final", Judge, "_check_transactions", _check_nothing
+    ),
+    "no-report": Bug(
+        "double signing is brought before nobody", Reporter, "_report", _check_nothing
     ),
     "any-range": Bug("ranges are taken on their word", Sync, "_check", _check_no_range),
 }
