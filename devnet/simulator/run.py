@@ -78,7 +78,7 @@ def draw_plan(seed: int) -> Plan:
     """What a seed decides. Every twentieth uses real signatures, every fifth encodes its frames."""
     rng = random.Random(f"plan {seed}")  # noqa: S311
     n = rng.choices((4, 5, 7), (7, 2, 1))[0]
-    observers = rng.choice((0, 0, 1, 2))
+    observers = rng.choice((0, 1, 1, 2))
     faults = draw_faults(rng, n) if rng.random() < 0.95 else Faults()
     is_long = rng.random() < LONG_RATE
     fire_us = LONG_US if is_long else rng.randint(2, 8) * SECOND
@@ -119,8 +119,8 @@ def _draw_rules(rng: random.Random, is_long: bool, observers: int) -> SnapshotRu
     """
     if is_long:
         return SnapshotRules(may_join=True)
-    far, interval = rng.choice((1, 2, 6)), rng.choice((1, 2, 4))
-    return SnapshotRules(rng.random() < (0.7 if observers else 0.3), interval, far)
+    far, interval = rng.choice((0, 1, 4)), rng.choice((1, 2, 4))
+    return SnapshotRules(rng.random() < (0.8 if observers else 0.3), interval, far)
 
 
 def run_seed(seed: int, plan: Plan | None = None, watch: Watch | None = None) -> Report:

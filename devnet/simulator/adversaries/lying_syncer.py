@@ -4,21 +4,23 @@ Whoever joins by a snapshot asks the highest first, and does not look at what is
 the height that its peer claims. So this habit is at times where it says to be, or a little below.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from consensus.message import Report
 from devnet.simulator.adversaries.false_snapshot import forge_manifest, forge_part, is_forgeable
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame, read_consensus
 from ledger.block import decode_header
-from ledger.snapshot import BodyPart, HeaderPart, Manifest, ResultPart, StatePart
+from ledger.snapshot import Body, BodyPart, HeaderPart, Manifest, ResultPart, StatePart
 from node.frames import BlockBody, Frame, Hello, Range, Transactions
 from node.pieces import Part
 from node.snapshot_frames import EpochEnds, Offer, PartKind, SnapshotFrame, WantPart
 
 if TYPE_CHECKING:
     from devnet.simulator.adversaries.liar import Liar
+
+T = TypeVar("T")
 
 ABSURD_HEIGHT: Final = (1 << 60) + 7
 LITTLE: Final = 20  # blocks
@@ -78,7 +80,7 @@ class LyingSyncer(Habit):
 
     def _alter_snapshot(self, frame: SnapshotFrame) -> SnapshotFrame | None:
         """A part of a snapshot with a bit of it wrong; None: no answer at all."""
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.1:
             return None
         match frame:
             case Offer(manifest, finalization) if manifest is not None:
@@ -89,9 +91,7 @@ class LyingSyncer(Habit):
             case StatePart() | HeaderPart() | ResultPart() | BodyPart():
                 if frame.height not in self._forged:
                     return self._alter_part(frame)
-                if isinstance(frame, StatePart) and is_forgeable(frame):
-                    return forge_part(frame)
-                return frame
+                return self._forge(frame)
             case _:
                 return frame
 
@@ -109,19 +109,37 @@ class LyingSyncer(Habit):
             manifest = forge_manifest(manifest, forge_part(part))
         return Offer(manifest, finalization)
 
+    def _forge(self, part: Part) -> Part:
+        return forge_part(part) if isinstance(part, StatePart) and is_forgeable(part) else part
+
     def _alter_part(self, part: Part) -> Part:
+        """One record, header, result or body is another one."""
         match part:
-            case StatePart(_, _, _, ((key, envelope), *rest), _):
-                return replace(part, records=((key, self.flip(envelope)), *rest))
-            case HeaderPart(_, _, (header, *rest)):
-                return replace(part, headers=(self.flip(header), *rest))
-            case ResultPart(_, _, _, ((leaf, *leaves), *rest), _):
-                return replace(part, blocks=((self.flip(leaf), *leaves), *rest))
-            case BodyPart(_, _, (body, *rest)):
-                lied = replace(body, parent_certificate=self.flip(body.parent_certificate))
-                return replace(part, bodies=(lied, *rest))
+            case StatePart() if self.random.random() < 0.5:
+                return self._forge(part)
+            case StatePart(records=(_, *_)):
+                return replace(part, records=self._alter_one(part.records, self._alter_record))
+            case HeaderPart(headers=(_, *_)):
+                return replace(part, headers=self._alter_one(part.headers, self.flip))
+            case ResultPart(blocks=((_, *_), *rest)):
+                return replace(part, blocks=(self._alter_one(part.blocks[0], self.flip), *rest))
+            case BodyPart(bodies=(_, *_)):
+                return replace(part, bodies=self._alter_one(part.bodies, self._alter_snapshot_body))
             case _:
                 return part
+
+    def _alter_one(self, items: tuple[T, ...], alter: Callable[[T], T]) -> tuple[T, ...]:
+        at = self.random.randrange(len(items))
+        return (*items[:at], alter(items[at]), *items[at + 1 :])
+
+    def _alter_record(self, record: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+        key, envelope = record
+        return key, self.flip(envelope)
+
+    def _alter_snapshot_body(self, body: Body) -> Body:
+        if body.transactions and self.random.random() < 0.5:
+            return replace(body, transactions=self._alter_one(body.transactions, self.flip))
+        return replace(body, parent_certificate=self.flip(body.parent_certificate))
 
     def _alter_body(self, body: BlockBody) -> BlockBody:
         if body.raws and self.random.random() < 0.5:
