@@ -82,7 +82,7 @@ def draw_plan(seed: int) -> Plan:
     """What a seed decides. Every twentieth uses real signatures, every fifth encodes its frames."""
     rng = random.Random(f"plan {seed}")  # noqa: S311
     n = rng.choices((4, 5, 7), (7, 2, 1))[0]
-    observers = rng.choice((0, 0, 1, 2))
+    observers = rng.choice((0, 1, 1, 2))
     faults = draw_faults(rng, n) if rng.random() < 0.95 else Faults()
     is_long = rng.random() < LONG_RATE
     if is_long:
@@ -93,33 +93,41 @@ def draw_plan(seed: int) -> Plan:
     # With one region less f may be less by one: so must be whoever lies or has lost its votes.
     loses = bool(faults.flip_every_us or faults.loss_every_us)
     is_safe = len(cast) + loses <= (n - 2) // 3
+    script = draw_script(rng, faults, n + observers, fire_us)
+    pause_us = 60 * MS if is_long else rng.choice((60, 120, 300)) * MS
+    rotations = rng.choice((0, 0, 1, 3))
+    rules = _draw_rules(rng, is_long, observers)
+    is_late = rng.random() < (0.85 if rules.may_join else 0.5)
     return Plan(
         n=n,
         observers=observers,
         faults=faults,
         fire_us=fire_us,
         fire_blocks=LONG_BLOCKS if is_long else 0,
-        script=draw_script(rng, faults, n + observers, fire_us),
+        script=script,
         cast=cast,
-        pause_us=60 * MS if is_long else rng.choice((60, 120, 300)) * MS,
-        rotations=rng.choice((0, 0, 1, 3)),
+        pause_us=pause_us,
+        rotations=rotations,
         is_real=seed % 20 == 0,
         is_encoded=seed % 5 == 0,
         limits=MempoolLimits(40, 64 * 1024, 20) if is_small else MempoolLimits(),
-        rules=_draw_rules(rng, is_long),
+        rules=rules,
         keep_blocks=LONG_KEEP if is_long else 0,
-        late_us=int(fire_us * rng.uniform(0.2, 0.95)) if rng.random() < 0.5 else 0,
+        late_us=int(fire_us * rng.uniform(0.2, 0.95)) if is_late else 0,
         ballots=n > 4 and is_safe and rng.random() < 0.7,
         anything=True,
     )
 
 
-def _draw_rules(rng: random.Random, is_long: bool) -> SnapshotRules:
-    """Long runs go by the rules of real peers; short ones by such as their chains can reach."""
+def _draw_rules(rng: random.Random, is_long: bool, observers: int) -> SnapshotRules:
+    """Long runs go by the rules of real peers; short ones by such as their chains can reach.
+
+    Observers may join more often than not: few others ever do.
+    """
     if is_long:
         return SnapshotRules(may_join=True)
-    far, interval = rng.choice((2, 4, 10)), rng.choice((1, 2, 4))
-    return SnapshotRules(rng.random() < 0.5, interval, far)
+    far, interval = rng.choice((0, 1, 4)), rng.choice((1, 2, 4))
+    return SnapshotRules(rng.random() < (0.8 if observers else 0.3), interval, far)
 
 
 def run_seed(seed: int, plan: Plan | None = None, watch: Watch | None = None) -> Report:

@@ -23,9 +23,13 @@ from consensus.voting import Voting
 from devnet.simulator.run import Report, run_seed
 from ledger.keyvalue import Change
 from ledger.primitives import Code, View
+from ledger.record import decode_record
+from ledger.result import read_result
 from node.journal import Journal
 from node.judge import Judge
+from node.lineage import Lineage
 from node.outbox import Outbox
+from node.pieces import Part, Piece, Pieces, Taken
 from node.reporter import Reporter
 from node.sync import Sync
 
@@ -129,7 +133,20 @@ def _check_no_range(self: Sync, range_: Any) -> Any:
         return _check_range(self, range_)
 
 
+def _take_any_part(self: Pieces, piece: Piece, part: Part) -> Taken:
+    """Whatever can be read is taken."""
+    with patch.multiple(
+        "node.pieces",
+        verify_state_part=lambda _, part: [(key, decode_record(raw)) for key, raw in part.records],
+        verify_headers=_check_nothing,
+        verify_results=lambda _header, _part, leaves: [read_result(leaf) for leaf in leaves],
+        verify_body=_check_nothing,
+    ):
+        return _take_part(self, piece, part)
+
+
 _check_range = Sync._check
+_take_part = Pieces.take
 
 BUGS: Final[Mapping[str, Bug]] = {
     "vote-twice": Bug("a second notarize in a view", Core, "_on_proposal", _vote_twice),
@@ -167,6 +184,10 @@ BUGS: Final[Mapping[str, Bug]] = {
         "double signing is brought before nobody", Reporter, "_report", _check_nothing
     ),
     "any-range": Bug("ranges are taken on their word", Sync, "_check", _check_no_range),
+    "any-snapshot": Bug(
+        "snapshots need not be final to be fetched", Lineage, "prove", _check_nothing
+    ),
+    "any-part": Bug("parts of snapshots are taken unverified", Pieces, "take", _take_any_part),
 }
 
 

@@ -1,25 +1,44 @@
-"""Serves wrong history: absurd heights, altered blocks and snapshots, no proofs, false reports."""
+"""Serves wrong history: false heights, altered blocks and snapshots, no proofs, false reports.
 
-from collections.abc import Iterable, Sequence
+Whoever joins by a snapshot asks the highest first, and does not look at what is offered far below
+the height that its peer claims. So this habit is at times where it says to be, or a little below.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from consensus.message import Report
+from devnet.simulator.adversaries.false_snapshot import forge_manifest, forge_part, is_forgeable
 from devnet.simulator.adversaries.habit import Habit, Said, make_frame, read_consensus
-from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
+from ledger.block import decode_header
+from ledger.snapshot import Body, BodyPart, HeaderPart, Manifest, ResultPart, StatePart
 from node.frames import BlockBody, Frame, Hello, Range, Transactions
-from node.snapshot_frames import EpochEnds, Offer, SnapshotFrame
+from node.pieces import Part
+from node.snapshot_frames import EpochEnds, Offer, PartKind, SnapshotFrame, WantPart
 
-ABSURD_HEIGHT = (1 << 60) + 7
+if TYPE_CHECKING:
+    from devnet.simulator.adversaries.liar import Liar
+
+T = TypeVar("T")
+
+ABSURD_HEIGHT: Final = (1 << 60) + 7
+LITTLE: Final = 20  # blocks
 
 
 class LyingSyncer(Habit):
-    """Whoever catches up from it learns nothing true."""
+    """Whoever catches up from it learns little that is true."""
+
+    def __init__(self, liar: "Liar") -> None:
+        super().__init__(liar)
+        self._forged: set[int] = set()  # heights of the snapshots that it offered whole and false
 
     def say(self, to: Sequence[str], frame: Frame) -> Iterable[Said]:
         """Something near what was asked for."""
         match frame:
             case Hello():
-                return [(to, replace(frame, height=ABSURD_HEIGHT))]
+                more = self.random.choice((0, self.random.randint(1, LITTLE), ABSURD_HEIGHT))
+                return [(to, replace(frame, height=frame.height + more))]
             case Range():
                 return self._answer(to, self._alter_range(frame))
             case BlockBody():
@@ -61,28 +80,66 @@ class LyingSyncer(Habit):
 
     def _alter_snapshot(self, frame: SnapshotFrame) -> SnapshotFrame | None:
         """A part of a snapshot with a bit of it wrong; None: no answer at all."""
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.1:
             return None
         match frame:
             case Offer(manifest, finalization) if manifest is not None:
-                if self.random.random() < 0.5:
-                    return Offer(manifest, self.flip(finalization))
-                roots = self.flip(manifest.state_roots)
-                return Offer(replace(manifest, state_roots=roots), finalization)
-            case EpochEnds(_, (end, *rest)):
+                return self._alter_offer(manifest, finalization)
+            case EpochEnds(_, (end, *rest)) if self.random.random() < 0.5:
                 lie = replace(end, next_validators=self.flip(end.next_validators))
                 return replace(frame, ends=(lie, *rest))
-            case StatePart(_, _, _, ((key, envelope), *rest), _):
-                return replace(frame, records=((key, self.flip(envelope)), *rest))
-            case HeaderPart(_, _, (header, *rest)):
-                return replace(frame, headers=(self.flip(header), *rest))
-            case ResultPart(_, _, _, ((leaf, *leaves), *rest), _):
-                return replace(frame, blocks=((self.flip(leaf), *leaves), *rest))
-            case BodyPart(_, _, (body, *rest)):
-                lied = replace(body, parent_certificate=self.flip(body.parent_certificate))
-                return replace(frame, bodies=(lied, *rest))
+            case StatePart() | HeaderPart() | ResultPart() | BodyPart():
+                if frame.height not in self._forged:
+                    return self._alter_part(frame)
+                return self._forge(frame)
             case _:
                 return frame
+
+    def _alter_offer(self, manifest: Manifest, finalization: bytes) -> Offer:
+        """One that is whole and false, or one that is broken."""
+        if self.random.random() < 0.5:
+            finalization = self.flip(finalization)
+        elif self.random.random() < 0.3:
+            roots = self.flip(manifest.state_roots)
+            return Offer(replace(manifest, state_roots=roots), finalization)
+        height = decode_header(manifest.header).height
+        part = self.liar.replica.offers.answer(WantPart(height, PartKind.STATE, 0, 0))
+        if isinstance(part, StatePart) and is_forgeable(part):
+            self._forged.add(height)
+            manifest = forge_manifest(manifest, forge_part(part))
+        return Offer(manifest, finalization)
+
+    def _forge(self, part: Part) -> Part:
+        return forge_part(part) if isinstance(part, StatePart) and is_forgeable(part) else part
+
+    def _alter_part(self, part: Part) -> Part:
+        """One record, header, result or body is another one."""
+        match part:
+            case StatePart() if self.random.random() < 0.5:
+                return self._forge(part)
+            case StatePart(records=(_, *_)):
+                return replace(part, records=self._alter_one(part.records, self._alter_record))
+            case HeaderPart(headers=(_, *_)):
+                return replace(part, headers=self._alter_one(part.headers, self.flip))
+            case ResultPart(blocks=((_, *_), *rest)):
+                return replace(part, blocks=(self._alter_one(part.blocks[0], self.flip), *rest))
+            case BodyPart(bodies=(_, *_)):
+                return replace(part, bodies=self._alter_one(part.bodies, self._alter_snapshot_body))
+            case _:
+                return part
+
+    def _alter_one(self, items: tuple[T, ...], alter: Callable[[T], T]) -> tuple[T, ...]:
+        at = self.random.randrange(len(items))
+        return (*items[:at], alter(items[at]), *items[at + 1 :])
+
+    def _alter_record(self, record: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+        key, envelope = record
+        return key, self.flip(envelope)
+
+    def _alter_snapshot_body(self, body: Body) -> Body:
+        if body.transactions and self.random.random() < 0.5:
+            return replace(body, transactions=self._alter_one(body.transactions, self.flip))
+        return replace(body, parent_certificate=self.flip(body.parent_certificate))
 
     def _alter_body(self, body: BlockBody) -> BlockBody:
         if body.raws and self.random.random() < 0.5:

@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from devnet.simulator.adversaries.false_snapshot import forge_manifest, forge_part, is_forgeable
 from devnet.simulator.disk import SimulatedDisk
 from devnet.simulator.kernel import MS, SECOND
 from devnet.simulator.plan import Plan
 from devnet.simulator.process import Process
+from devnet.simulator.sabotage import sabotage
 from devnet.simulator.simulation import Simulation
+from ledger.block import decode_header
 from ledger.errors import LedgerError
 from ledger.install import is_installing
 from ledger.snapshot import BodyPart, HeaderPart, ResultPart, StatePart
 from node import pieces
 from node.offers import Answer, Want
-from node.snapshot_frames import EpochEnds, Offer
+from node.snapshot_frames import EpochEnds, Offer, PartKind, WantPart
 from node.snapshot_rules import SnapshotRules
 from tests.devnet.simulator.test_cases import agree, rotate
 
@@ -140,6 +143,27 @@ def lie_about_the_certificate(answer: Answer) -> Answer:
     return answer
 
 
+def lie_about_all(process: Process) -> None:
+    """The snapshot that a peer offers is whole, and another one: only its proof is missing."""
+    served = process.replica.offers
+    answer = served.answer
+
+    def answer_wrongly(want: Want) -> Answer:
+        true = answer(want)
+        match true:
+            case Offer(manifest, _) if manifest is not None:
+                height = decode_header(manifest.header).height
+                part = answer(WantPart(height, PartKind.STATE, 0, 0))
+                assert isinstance(part, StatePart)
+                return replace(true, manifest=forge_manifest(manifest, forge_part(part)))
+            case StatePart() if is_forgeable(true):
+                return forge_part(true)
+            case _:
+                return true
+
+    served.answer = answer_wrongly  # type: ignore[method-assign]
+
+
 def lie_about_epochs(answer: Answer) -> Answer:
     if isinstance(answer, EpochEnds) and answer.ends:
         end = replace(answer.ends[0], next_validators=flip(answer.ends[0].next_validators))
@@ -195,6 +219,39 @@ def test_liars_are_named_and_left_out(lie: Lie) -> None:
         grow(simulation, 1)
     assert sorted(set(heard)) == [(late.code, process.code) for process in liars]
     check(simulation, late)
+
+
+def offer_a_whole_lie() -> tuple[Simulation, Process, Process]:
+    """A peer that joins can ask the last validator only, whose snapshot is whole and false."""
+    simulation, late = begin()
+    liar = simulation.processes[3]
+    lie_about_all(liar)
+    others = [process.code for process in simulation.processes[:3]]
+    pairs = [(late.code, code) for code in others]
+    simulation.links.block([*pairs, *((b, a) for a, b in pairs)], is_noticed=True)
+    late.start()
+    return simulation, late, liar
+
+
+def test_a_whole_and_false_snapshot_is_refused_and_the_liar_named() -> None:
+    simulation, late, liar = offer_a_whole_lie()
+    heard = expect_garbage(simulation)
+    simulation.wait(lambda: bool(heard))
+    assert heard == [(late.code, liar.code)]
+    assert not is_installing(late.store_disk), "nothing of it was fetched"
+    simulation.links.unblock()
+    while not has_joined(simulation, late):
+        grow(simulation, 1)
+    check(simulation, late)
+
+
+def test_without_the_proof_of_finality_a_whole_lie_becomes_a_store() -> None:
+    """All else about it is in order: so it is the proof that the test above is about."""
+    with sabotage("any-snapshot"):
+        simulation, late, _ = offer_a_whole_lie()
+        with pytest.raises(AssertionError):  # what it has as final is not what its header is of
+            simulation.wait(lambda: has_joined(simulation, late))
+    assert late.code in simulation.chain.joined
 
 
 def test_an_absurd_height_is_only_a_claim() -> None:
