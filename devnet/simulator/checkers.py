@@ -33,6 +33,7 @@ from consensus.validators import ValidatorSet
 from consensus.vote import Vote
 from devnet.simulator.process import Process
 from devnet.simulator.violation import Violation
+from ledger import schema
 from ledger.errors import LedgerError
 from ledger.primitives import Digest
 from ledger.sealed import SealedBlock
@@ -103,6 +104,9 @@ class Chain:
         height = read_height(process.store_disk)
         if height < self.heights.get(process.code, 0):
             raise Violation("PrefixOrder", f"{process.code} went back to a snapshot of {height}")
+        known, header = self.blocks.get(height), process.store_disk.get(schema.header_key(height))
+        if known is not None and header != known.block.header_bytes:
+            raise Violation("Agreement", f"{process.code} has a snapshot of another block {height}")
         if height:
             self.heights[process.code] = self.joined[process.code] = height
 
