@@ -400,6 +400,8 @@ class Replica:
             self.stop(error)
             return
         if blocks:
+            if not self.sync.is_running:
+                self.scout.stay()
             self._commits.append((blocks, certificate))
             self._commit_next()
         if self._unreached is not None and self._unreached.block == certificate.block:

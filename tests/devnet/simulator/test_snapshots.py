@@ -307,3 +307,23 @@ def test_a_snapshot_that_goes_away_is_followed_by_a_newer_one() -> None:
         process.start()
     simulation.wait(lambda: has_joined(simulation, late), 30 * SECOND)
     check(simulation, late)
+
+
+def test_who_was_level_with_the_others_stays_on_its_chain() -> None:
+    """A peer that took part, stood still, and is far behind then, shows no lower height after."""
+    simulation = Simulation(5, PLAN)
+    simulation.start_all()
+    grow(simulation, 5)
+    process = simulation.processes[3]
+    process.pause(20 * SECOND)
+    before = process.replica.store.height
+    others = simulation.processes[:3]
+    while others[0].replica.store.height <= before + FAR + INTERVAL:
+        simulation.load.submit_some(others)
+        simulation.kernel.run_until(simulation.kernel.now_us + 60 * MS)
+    while process.replica.store.height < others[0].replica.store.height:
+        simulation.kernel.run_until(simulation.kernel.now_us + 5 * MS)
+        assert process.is_running
+        assert process.replica.store.height >= before
+    assert process.code not in simulation.chain.joined
+    simulation.audit()
