@@ -120,6 +120,7 @@ class Process:
         self._replica: Replica | None = None
         self._thread: SimulatedDiskThread | None = None
         self._joins = self._began_anew = False
+        self._joined_from = 0  # the height of the store when this replica began
         self._unsure: Sequence[SealedBlock] = ()  # written, and not known to be durable
         self._is_paused = False
         self._backlog: list[Callable[[], None]] = []
@@ -167,7 +168,9 @@ class Process:
 
     def _start(self) -> None:
         setting, rng = self._setting, self._kernel.random
-        joins = self._joins or install.is_installing(self.store_disk)
+        is_installing = install.is_installing(self.store_disk)
+        self._joined_from = 0 if is_installing else self._read_height()
+        joins = self._joins or is_installing
         store = Store(Memory() if joins else self.store_disk, setting.first)
         held = [key.public for key in self._identity.voter_keys]
         adopt(self.journal_disk, self.store_disk, rng.randbytes(16), held)
@@ -211,7 +214,10 @@ class Process:
         if not self.is_up:
             return
         self._kernel.note(f"{self.code} crashes")
+        joiner = self._replica is not None and self._replica.joiner is not None
         self._end()
+        if joiner and not self.store_disk.is_damaged:
+            self._settle_join()
         self._joins = self._began_anew = False
         self._witness.crashed(self)
 
@@ -238,6 +244,16 @@ class Process:
             is_wiped = self.store_disk.get(schema.META_FINAL) is None
             (self._witness.emptied if is_wiped else self._witness.installed)(self)
         self.start()
+
+    def _settle_join(self) -> None:
+        """A snapshot may have been installed to its end just before the crash."""
+        has_ended = not install.is_installing(self.store_disk)
+        if has_ended and self._read_height() > self._joined_from:
+            self._witness.installed(self)
+
+    def _read_height(self) -> int:
+        has_store = self.store_disk.get(schema.META_FINAL) is not None
+        return read_height(self.store_disk) if has_store else 0
 
     def _settle_commit(self) -> None:
         """A commit whose fsync failed may have come to the disk all the same."""

@@ -327,3 +327,15 @@ def test_who_was_level_with_the_others_stays_on_its_chain() -> None:
         assert process.replica.store.height >= before
     assert process.code not in simulation.chain.joined
     simulation.audit()
+
+
+def test_the_power_fails_when_a_snapshot_is_a_store_and_nobody_knows_it_yet() -> None:
+    simulation, late = begin()
+    late.start()
+    simulation.wait(lambda: is_installing(late.store_disk))
+    while is_installing(late.store_disk):
+        simulation.kernel.run_until(simulation.kernel.now_us + 50)
+    assert late.replica.joiner is not None
+    late.crash()
+    late.start()
+    check(simulation, late)
