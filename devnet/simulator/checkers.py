@@ -62,6 +62,7 @@ class Chain:
     places: dict[Digest, tuple[int, int]] = field(default_factory=dict)
     heights: dict[str, int] = field(default_factory=dict)
     joined: dict[str, int] = field(default_factory=dict)  # who came by a snapshot of which height
+    ahead: dict[int, bytes] = field(default_factory=dict)  # headers that only snapshots have so far
 
     @property
     def height(self) -> int:
@@ -91,6 +92,8 @@ class Chain:
                 )
 
     def _add(self, sealed: SealedBlock) -> None:
+        if self.ahead.pop(sealed.height, sealed.block.header_bytes) != sealed.block.header_bytes:
+            raise Violation("Agreement", f"there is a snapshot of another block {sealed.height}")
         self.blocks[sealed.height] = sealed
         for index, item in enumerate(sealed.transactions):
             place = (sealed.height, index)
@@ -104,11 +107,19 @@ class Chain:
         height = read_height(process.store_disk)
         if height < self.heights.get(process.code, 0):
             raise Violation("PrefixOrder", f"{process.code} went back to a snapshot of {height}")
-        known, header = self.blocks.get(height), process.store_disk.get(schema.header_key(height))
-        if known is not None and header != known.block.header_bytes:
-            raise Violation("Agreement", f"{process.code} has a snapshot of another block {height}")
         if height:
+            self._hold(process, height)
             self.heights[process.code] = self.joined[process.code] = height
+
+    def _hold(self, process: Process, height: int) -> None:
+        """Compare the last block of a store with that of the others. A liar may have finished one
+        that no honest peer has written yet, and served a snapshot of it."""
+        header = process.store_disk.get(schema.header_key(height))
+        assert header is not None
+        known = self.blocks.get(height)
+        held = self.ahead.setdefault(height, header) if known is None else known.block.header_bytes
+        if header != held:
+            raise Violation("Agreement", f"{process.code} has another block {height}")
 
     def forget(self, code: str) -> None:
         """The store of a peer is empty again."""
@@ -121,8 +132,8 @@ class Chain:
         before = 0 if process.replica.joiner is not None else self.heights.get(code, 0)
         if store.height != before:
             raise Violation("PrefixOrder", f"{code} had {before} blocks and has {store.height}")
-        if store.height and self.blocks[store.height].block.hash != store.hash:
-            raise Violation("Agreement", f"{code} started with another block {store.height}")
+        if store.height:
+            self._hold(process, store.height)
 
 
 class VoteConsistency:

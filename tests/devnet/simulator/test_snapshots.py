@@ -339,3 +339,22 @@ def test_the_power_fails_when_a_snapshot_is_a_store_and_nobody_knows_it_yet() ->
     late.crash()
     late.start()
     check(simulation, late)
+
+
+def test_a_snapshot_of_what_no_honest_peer_has_written_yet_is_held_to_the_chain_later() -> None:
+    """A liar can be the first that has a finalization."""
+    simulation, late = begin()
+    chain = simulation.chain
+    late.start()
+    simulation.wait(lambda: is_installing(late.store_disk))
+    blocks = dict(chain.blocks)
+    chain.blocks.clear()
+    simulation.wait(lambda: has_joined(simulation, late))
+    height = chain.joined[late.code]
+    assert list(chain.ahead) == [height]
+    right = blocks[height]
+    wrong = replace(right, block=replace(right.block, header_bytes=blocks[1].block.header_bytes))
+    with pytest.raises(Violation, match="Agreement"):
+        replace(chain, ahead=dict(chain.ahead))._add(wrong)
+    chain._add(right)
+    assert not chain.ahead
