@@ -75,17 +75,23 @@ def _run_all(seeds: Sequence[int], jobs: int) -> Iterator[Report]:
         return
     with ProcessPoolExecutor(jobs, initializer=_begin) as pool:
         ahead = jobs * MOST_WAITING
-        waiting = deque(pool.submit(run_seed, seed) for seed in seeds[:ahead])
+        waiting = deque(pool.submit(_run_one, seed) for seed in seeds[:ahead])
         for seed in seeds[ahead:]:
             yield waiting.popleft().result()
-            waiting.append(pool.submit(run_seed, seed))
+            waiting.append(pool.submit(_run_one, seed))
         while waiting:
             yield waiting.popleft().result()
 
 
+def _run_one(seed: int) -> Report:
+    report = run_seed(seed)
+    gc.collect()
+    return report
+
+
 def _begin() -> None:
     """What goes wrong in a run is meant to: the peers' own warnings would hide what was found.
-    The collector of garbage comes seldom, as in a real peer: a seventh of the time was its own."""
+    The collector of garbage comes between runs: a seventh of the time was its own."""
     logging.disable(logging.CRITICAL)
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
