@@ -175,8 +175,10 @@ class Conductor:
                 self._certified = certificate.block
                 self.update_pending()
             case acts.Finalized(certificate) | acts.EpochEnded(certificate):
-                self._replica.fetch.prune(certificate.view)
-                self._replica.finalize(certificate)
+                replica = self._replica
+                replica.fetch.prune(certificate.view)
+                if replica.finalize(certificate) and not replica.sync.is_running:
+                    replica.scout.stay()  # it took part: no range brought this block
             case acts.OlderEpoch(to, epoch):
                 self._send_epoch_end(to, epoch)
             case acts.Diverged(block, _):

@@ -384,8 +384,9 @@ class Replica:
             self.finalize(self._unreached)
         self.judge.advance_children(hash_)
 
-    def finalize(self, certificate: Certificate) -> None:
-        """A block is final: write it with its ancestors, or sync what is missing of them."""
+    def finalize(self, certificate: Certificate) -> bool:
+        """A block is final: write it with its ancestors, or sync what is missing of them. Whether
+        there was something to write."""
         if self.chain.get(certificate.block) is None:
             if self.store.find_height(certificate.block) is None:
                 self._unreached = certificate
@@ -393,19 +394,18 @@ class Replica:
                 self.conductor.seek(certificate)
             else:
                 self._tell_stored(certificate)
-            return
+            return False
         try:
             blocks = self.chain.decide(certificate.block)
         except Fork as error:
             self.stop(error)
-            return
+            return False
         if blocks:
-            if not self.sync.is_running:
-                self.scout.stay()
             self._commits.append((blocks, certificate))
             self._commit_next()
         if self._unreached is not None and self._unreached.block == certificate.block:
             self._unreached = None
+        return bool(blocks)
 
     def _tell_stored(self, certificate: Certificate) -> None:
         """A final block is stored; the core may know it by its certificate only."""

@@ -3,8 +3,8 @@
 1. A height that somebody claims costs one request: whoever says to be far ahead is asked for the
    newest snapshot, and for the epochs that lead to it.
 2. Only an offer that is proved, and far ahead, lets this peer begin anew as one that joins. One
-   liar cannot have that, nor can many. Who was level with the others once stays on its chain: who
-   reads here sees no height fall.
+   liar cannot have that, nor can many. Who was level with the others once, and had a block before
+   it was final, stays on its chain: who reads there sees no height fall.
 3. One peer is asked at a time: the one that was asked longest ago, and nobody twice in `AGAIN_MS`.
    So a peer that says nothing, or keeps claiming, does not stand before the others.
 """

@@ -329,6 +329,29 @@ def test_who_was_level_with_the_others_stays_on_its_chain() -> None:
     simulation.audit()
 
 
+def test_who_serves_block_by_block_keeps_nobody_from_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ranges that were executed do not make a peer level with the others."""
+    simulation, late = begin()
+    *others, miser, _ = simulation.processes
+    serving = miser.replica.serving
+    compose = serving.compose_range
+    monkeypatch.setattr(
+        serving, "compose_range", lambda want: compose(replace(want, last=want.first))
+    )
+    corrupt(miser, lambda answer: Offer(None) if isinstance(answer, Offer) else answer)
+    pairs = [(late.code, process.code) for process in others]
+    simulation.links.block([*pairs, *((b, a) for a, b in pairs)], is_noticed=True)
+    late.start()
+    simulation.wait(lambda: late.is_running and late.replica.store.height > 0)
+    miser.crash()
+    simulation.links.unblock()
+    simulation.wait(lambda: has_joined(simulation, late))
+    miser.start()
+    check(simulation, late)
+
+
 def test_the_power_fails_when_a_snapshot_is_a_store_and_nobody_knows_it_yet() -> None:
     simulation, late = begin()
     late.start()
