@@ -11,12 +11,11 @@ from devnet.simulator.simulation import Simulation
 from devnet.simulator.violation import Violation
 from ledger.primitives import View
 from node.joiner import Joiner
-from node.replica import Replica
 from tests.devnet.simulator.test_cases import start
-from tests.devnet.simulator.test_snapshots import _shorter, begin  # noqa: F401
+from tests.devnet.simulator.test_snapshots import begin
 
 MANY = 60_000
-Overfill = Callable[[Replica], None]
+Overfill = Callable[[Any], None]
 
 
 class Votes:
@@ -29,8 +28,7 @@ class Votes:
 def fill(path: str, key: Callable[[int], Any], value: Any = None) -> Overfill:
     """Puts one thing, under very many keys, into what a path of attributes leads to."""
 
-    def overfill(replica: Replica) -> None:
-        held: Any = replica
+    def overfill(held: Any) -> None:
         for name in path.split("."):
             held = getattr(held, name)
         held.update((key(number), value) for number in range(MANY))
@@ -60,11 +58,11 @@ def expect(simulation: Simulation, process: Process, name: str) -> None:
         ("answered peers", fill("core._courier._limiter._last_ms", str)),
         ("reports of views", fill("core._recovery._reports", int)),
         ("wanted transactions", fill("judge._wanted", str)),
-        ("unchecked transactions", lambda it: it.intake._unverified.update(map(str, range(MANY)))),  # type: ignore[arg-type]
+        ("unchecked transactions", lambda it: it.intake._unverified.update(range(MANY))),
         ("unchecked transactions of a peer", lambda it: it.intake._shares.begin("P", MANY)),
         ("recent statuses", fill("intake._recent", str)),
         ("accepted transactions", fill("intake._accepted", str)),
-        ("blocks of a range", lambda it: it.sync._queue.extend(range(MANY))),  # type: ignore[arg-type]
+        ("blocks of a range", lambda it: it.sync._queue.extend(range(MANY))),
         ("blocks of a range in the judge", lambda it: setattr(it.sync, "_fed", MANY)),
         ("heights", fill("sync._heights", str, 1)),
         ("claims", fill("scout._claims", str, 1)),
@@ -93,7 +91,7 @@ def test_a_peer_that_keeps_too_much_is_found(name: str, overfill: Overfill) -> N
         ),
     ],
 )
-def test_a_joiner_that_keeps_too_much_is_found(name: str, overfill: Callable[[Any], None]) -> None:
+def test_a_joiner_that_keeps_too_much_is_found(name: str, overfill: Overfill) -> None:
     simulation, late = begin()
     late.start()
 

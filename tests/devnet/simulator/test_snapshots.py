@@ -144,27 +144,6 @@ def lie_about_the_certificate(answer: Answer) -> Answer:
     return answer
 
 
-def lie_about_all(process: Process) -> None:
-    """The snapshot that a peer offers is whole, and another one: only its proof is missing."""
-    served = process.replica.offers
-    answer = served.answer
-
-    def answer_wrongly(want: Want) -> Answer:
-        true = answer(want)
-        match true:
-            case Offer(manifest, _) if manifest is not None:
-                height = decode_header(manifest.header).height
-                part = answer(WantPart(height, PartKind.STATE, 0, 0))
-                assert isinstance(part, StatePart)
-                return replace(true, manifest=forge_manifest(manifest, forge_part(part)))
-            case StatePart() if is_forgeable(true):
-                return forge_part(true)
-            case _:
-                return true
-
-    served.answer = answer_wrongly  # type: ignore[method-assign]
-
-
 def lie_about_epochs(answer: Answer) -> Answer:
     if isinstance(answer, EpochEnds) and answer.ends:
         end = replace(answer.ends[0], next_validators=flip(answer.ends[0].next_validators))
@@ -222,11 +201,29 @@ def test_liars_are_named_and_left_out(lie: Lie) -> None:
     check(simulation, late)
 
 
+def lie_about_all(liar: Process) -> Lie:
+    """The snapshot that it offers is whole, and another one: only its proof is missing."""
+
+    def lie(answer: Answer) -> Answer:
+        match answer:
+            case Offer(manifest, _) if manifest is not None:
+                height = decode_header(manifest.header).height
+                part = liar.replica.offers.answer(WantPart(height, PartKind.STATE, 0, 0))
+                assert isinstance(part, StatePart)
+                return replace(answer, manifest=forge_manifest(manifest, part))
+            case StatePart() if is_forgeable(answer):
+                return forge_part(answer)
+            case _:
+                return answer
+
+    return lie
+
+
 def offer_a_whole_lie() -> tuple[Simulation, Process, Process]:
     """A peer that joins can ask the last validator only, whose snapshot is whole and false."""
     simulation, late = begin()
     liar = simulation.processes[3]
-    lie_about_all(liar)
+    corrupt(liar, lie_about_all(liar))
     others = [process.code for process in simulation.processes[:3]]
     pairs = [(late.code, code) for code in others]
     simulation.links.block([*pairs, *((b, a) for a, b in pairs)], is_noticed=True)
